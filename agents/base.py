@@ -1,0 +1,74 @@
+"""Who acts. An agent reads conversations and writes action texts, many at a time.
+
+The collector submits a conversation whenever an environment is ready and polls for replies, so a slow
+episode never holds up the others. A simple agent only implements :meth:`Agent.act`; one that generates
+continuously (a policy, an endpoint) overrides :meth:`Agent.submit` and :meth:`Agent.poll`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import gymnasium as gym
+
+from adagym.policies.base import TokenTrace
+from adagym.types import Message, ToolSpec
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """Everything a model may see when it is its turn."""
+
+    key: str
+    """Identifies the episode; constant over its turns."""
+    group: str | None
+    """Conversations of one group start with identical messages."""
+    seed: int
+    """Seeds this episode's sampling; never a global generator."""
+    turn: int
+    """0 for the first action."""
+    family: str
+    dialect: str
+    tools: tuple[ToolSpec, ...]
+    messages: tuple[Message, ...]
+    action_space: gym.Space[str]
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An action text, or the reason why there is none (which voids the episode)."""
+
+    key: str
+    text: str = ""
+    error: str | None = None
+
+
+class Agent:
+    """Base of all agents."""
+
+    name = "agent"
+
+    def __init__(self) -> None:
+        self._waiting: list[Conversation] = []
+
+    def act(self, conversations: Sequence[Conversation]) -> list[str]:
+        """Write one action text per conversation, in order."""
+        raise NotImplementedError(f"{type(self).__name__} must implement `act`, or `submit` and `poll`.")
+
+    def submit(self, conversation: Conversation) -> None:
+        """Hand in a conversation whose turn it is."""
+        self._waiting.append(conversation)
+
+    def poll(self) -> list[Reply]:
+        """Do some work and return what is finished; an empty list means: call again."""
+        batch, self._waiting = self._waiting, []
+        texts = self.act(batch) if batch else []
+        return [Reply(conversation.key, text) for conversation, text in zip(batch, texts, strict=True)]
+
+    def finish(self, key: str) -> TokenTrace | None:
+        """Forget an episode; return its tokens if the agent keeps them."""
+        return None
+
+    def close(self) -> None:
+        """Release models and connections."""
