@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import gymnasium as gym
 
+from adagym.errors import UsageError
 from adagym.policies.base import TokenTrace
 from adagym.types import Message, ToolSpec
 
@@ -52,6 +53,22 @@ class Agent:
     def __init__(self) -> None:
         self._waiting: list[Conversation] = []
 
+    @classmethod
+    def from_spec(cls, argument: str | None) -> Agent:
+        """Build the agent of a command-line spec ``name`` or ``name:argument``.
+
+        Agents that load something override this.
+
+        Args:
+            argument: What follows the colon, or None without a colon.
+
+        Raises:
+            UsageError: The argument is missing, superfluous, or cannot be used.
+        """
+        if argument is not None:
+            raise UsageError(f"The agent `{cls.name}` takes no argument, not even `{argument}`; write `{cls.name}`.")
+        return cls()
+
     def act(self, conversations: Sequence[Conversation]) -> list[str]:
         """Write one action text per conversation, in order."""
         raise NotImplementedError(f"{type(self).__name__} must implement `act`, or `submit` and `poll`.")
@@ -67,7 +84,8 @@ class Agent:
         return [Reply(conversation.key, text) for conversation, text in zip(batch, texts, strict=True)]
 
     def finish(self, key: str) -> TokenTrace | None:
-        """Forget an episode; return its tokens if the agent keeps them."""
+        """Forget an episode, answered or not; return its tokens if the agent keeps them."""
+        self._waiting = [conversation for conversation in self._waiting if conversation.key != key]
         return None
 
     def close(self) -> None:

@@ -11,9 +11,12 @@ not_object, missing_name, bad_name, missing_arguments, bad_arguments``
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NoReturn, Protocol
 
+from adagym.errors import UsageError
 from adagym.types import Block, ImageBlock, Message, ParsedAction, Role, TextBlock, ToolCall, ToolResult, ToolSpec
 
 MAX_ACTION_CHARS = 100_000
@@ -29,7 +32,8 @@ class Dialect(Protocol):
     """One way to write calls and answers.
 
     ``parse`` is tolerant and total; ``write_call`` and ``write_answer`` produce the strict form, which
-    ``parse`` reads back unchanged with ``format_ok`` set.
+    ``parse`` reads back unchanged with ``format_ok`` set (white space around an answer is dropped, tuples become
+    lists). What has no such form, for example an answer that holds the closing tag, is a ``UsageError``.
     """
 
     name: str
@@ -41,11 +45,19 @@ class Dialect(Protocol):
         ...
 
     def write_call(self, call: ToolCall, think: str = "") -> str:
-        """Write a call strictly."""
+        """Write a call strictly.
+
+        Raises:
+            UsageError: The call cannot be written so that it is read back unchanged.
+        """
         ...
 
     def write_answer(self, answer: str, think: str = "") -> str:
-        """Write a final answer strictly."""
+        """Write a final answer strictly.
+
+        Raises:
+            UsageError: The answer cannot be written so that it is read back unchanged.
+        """
         ...
 
     def system_prompt(self, tools: Sequence[ToolSpec], style: PromptStyle = "full") -> str:
@@ -59,6 +71,9 @@ class Dialect(Protocol):
     def complain(self, error: str) -> Message:
         """Tell the model that its last turn held no usable action."""
         ...
+
+
+_SURROGATE = "The action holds a lone surrogate, which is not valid text."
 
 
 class ParseFailure(Exception):
@@ -76,45 +91,43 @@ def check_text(text: object) -> str:
         ParseFailure: It is not a string, empty, too long, or not valid Unicode.
     """
     if not isinstance(text, str):
-        raise ParseFailure("not_text", f"An action is a string; this one is of type {type(text).__name__}.")
+        raise ParseFailure("not_text", f"An action is a string; this one is {_kept(text)[:80]}.")
     if len(text) > MAX_ACTION_CHARS:
-        raise ParseFailure(
-            "too_long", f"The action has {len(text)} characters; at most {MAX_ACTION_CHARS} are read. Write less."
-        )
+        raise ParseFailure("too_long", f"The action has more than {MAX_ACTION_CHARS} characters. Write less.")
     if not text.strip():
         raise ParseFailure("empty", "The action is empty. Call a tool or answer.")
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise ParseFailure("bad_unicode", "The action holds a lone surrogate, which is not valid text.") from None
+        raise ParseFailure("bad_unicode", _SURROGATE) from None
     return text
 
 
 def failed(text: object, failure: ParseFailure, think: str = "") -> ParsedAction:
     """Turn a failure into a parse result that is safe to store and to encode."""
-    kept = text if isinstance(text, str) else repr(text)
-    kept = kept[: MAX_ACTION_CHARS + 1].encode(errors="replace").decode()
-    return ParsedAction(kept, think=think, error=str(failure), error_kind=failure.kind)
+    return ParsedAction(_kept(text), think=think, error=str(failure), error_kind=failure.kind)
 
 
 def read_json(source: str) -> Any:
-    """Read JSON strictly: no NaN, no duplicate keys, no lone surrogates, bounded depth.
+    """Read JSON strictly: no NaN or infinity, no duplicate keys, no lone surrogates, bounded depth.
 
     Raises:
         ParseFailure: The text is not such JSON.
     """
     try:
-        value = json.loads(source, parse_constant=_refuse_constant, object_pairs_hook=_unique_keys)
+        value = json.loads(
+            source, parse_constant=_refuse_constant, parse_float=_finite, object_pairs_hook=_unique_keys
+        )
         json.dumps(value, ensure_ascii=False).encode()
     except ParseFailure:
         raise
     except UnicodeEncodeError:
-        raise ParseFailure("bad_unicode", "The call holds a lone surrogate, which is not valid text.") from None
+        raise ParseFailure("bad_unicode", _SURROGATE) from None
     except RecursionError:
         raise ParseFailure("too_deep", f"The call is nested more than {MAX_DEPTH} levels deep.") from None
     except ValueError as error:  # JSONDecodeError, and integers beyond Python's digit limit
         raise ParseFailure("bad_json", f"The call is not valid JSON: {error}.") from None
-    if _depth(value) > MAX_DEPTH:
+    if _is_deeper(value, MAX_DEPTH):
         raise ParseFailure("too_deep", f"The call is nested more than {MAX_DEPTH} levels deep.")
     return value
 
@@ -140,6 +153,38 @@ def read_call(source: str, keys: Sequence[str]) -> ToolCall:
     if not isinstance(value[key], dict):
         raise ParseFailure("bad_arguments", f'"{key}" must be an object, not {type(value[key]).__name__}.')
     return ToolCall(name.strip(), value[key])
+
+
+def write_json(value: Any) -> str:
+    """JSON for a strict form.
+
+    Raises:
+        UsageError: The value is not JSON.
+    """
+    try:
+        return dumps(value)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise UsageError(f"The call's arguments cannot be written as JSON: {error}.") from error
+
+
+def check_written(dialect: Dialect, text: str, expected: ToolCall | str) -> str:
+    """Return a written action if it is read back as what was meant.
+
+    Raises:
+        UsageError: It is not; the message says how it would be read.
+    """
+    parsed = dialect.parse(text)
+    if isinstance(expected, str):
+        same = parsed.answer == expected
+    else:
+        found = parsed.call
+        same = found is not None and found.name == expected.name
+        same = same and found is not None and dumps(found.arguments) == dumps(dict(expected.arguments))
+    if same and parsed.format_ok:
+        return text
+    what = "answer" if isinstance(expected, str) else "call"
+    why = parsed.error or "it, or its thought, holds marks of the dialect and would be read as something else."
+    raise UsageError(f"This {what} cannot be written in the dialect `{dialect.name}`: {why} It is {text[:200]!r}.")
 
 
 def boxed(text: str) -> str | None:
@@ -202,12 +247,33 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return keys
 
 
-def _depth(value: Any) -> int:
-    if isinstance(value, Mapping):
-        return 1 + max((_depth(item) for item in value.values()), default=0)
-    if isinstance(value, list):
-        return 1 + max((_depth(item) for item in value), default=0)
-    return 0
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if not math.isfinite(value):
+        raise ParseFailure("not_finite", f"{digits[:40]} is beyond the range of numbers.")
+    return value
+
+
+def _is_deeper(value: Any, limit: int) -> bool:
+    """Level by level, because recursion itself would fail on what this is to find."""
+    level = [value]
+    for _ in range(limit):
+        level = [item for node in level for item in _children(node)]
+        if not level:
+            return False
+    return any(isinstance(node, Mapping | list) for node in level)
+
+
+def _children(node: Any) -> Iterable[Any]:
+    if isinstance(node, Mapping):
+        return node.values()
+    return node if isinstance(node, list) else ()
+
+
+def _kept(text: object) -> str:
+    """What is kept of a refused action: bounded, and valid Unicode (lone surrogates become U+FFFD)."""
+    kept = (text if isinstance(text, str) else repr(text))[: MAX_ACTION_CHARS + 1]
+    return re.sub("[\ud800-\udfff]", "\ufffd", kept)
 
 
 def _without_fence(source: str) -> str:

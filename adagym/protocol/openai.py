@@ -15,11 +15,13 @@ from adagym.protocol.base import (
     PromptStyle,
     boxed,
     check_text,
+    check_written,
     dumps,
     failed,
     read_call,
     read_json,
     result_message,
+    write_json,
 )
 from adagym.types import Message, ParsedAction, TextBlock, ToolCall, ToolResult, ToolSpec
 
@@ -52,13 +54,23 @@ class OpenAIDialect:
             return failed(text, failure)
 
     def write_call(self, call: ToolCall, think: str = "") -> str:
-        """Write a call strictly."""
-        function = {"name": call.name, "arguments": dumps(dict(call.arguments))}
-        return dumps({"content": think, "tool_calls": [{"type": "function", "function": function}]})
+        """Write a call strictly.
+
+        Raises:
+            UsageError: The call cannot be written so that it is read back unchanged.
+        """
+        function = {"name": call.name, "arguments": write_json(dict(call.arguments))}
+        text = write_json({"content": think, "tool_calls": [{"type": "function", "function": function}]})
+        return check_written(self, text, call)
 
     def write_answer(self, answer: str, think: str = "") -> str:
-        """Write a final answer strictly."""
-        return dumps({"content": f"{think} \\boxed{{{answer}}}".strip()})
+        """Write a final answer strictly.
+
+        Raises:
+            UsageError: The answer cannot be written so that it is read back unchanged.
+        """
+        answer = answer.strip()
+        return check_written(self, write_json({"content": f"{think} \\boxed{{{answer}}}".strip()}), answer)
 
     def system_prompt(self, tools: Sequence[ToolSpec], style: PromptStyle = "full") -> str:
         """Explain the format; the tools themselves travel in the request's ``tools`` field."""

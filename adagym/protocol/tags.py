@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,17 +12,22 @@ from adagym.protocol.base import (
     PromptStyle,
     boxed,
     check_text,
+    check_written,
     dumps,
     failed,
     function_schema,
     read_call,
     result_message,
     signature,
+    write_json,
 )
 from adagym.types import Message, ParsedAction, Role, TextBlock, ToolCall, ToolResult, ToolSpec
 
 _CALL = "tool_call"
 _THINK = "think"
+
+NO_THOUGHT = "..."
+"""Written for an empty thought where the dialect demands one."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +57,8 @@ class TagDialect:
             source = check_text(text)
         except ParseFailure as failure:
             return failed(text, failure)
-        think = " ".join(part.strip() for part in _contents(source, _THINK))
-        body = re.sub(r"<think>.*?</think>", "", source, flags=re.DOTALL)
+        thoughts, body = _split_thoughts(source)
+        think = " ".join(thought.strip() for thought in thoughts)
         try:
             call, answer = self._read(body)
         except ParseFailure as failure:
@@ -60,16 +66,27 @@ class TagDialect:
         return ParsedAction(source, think, call, answer, format_ok=self._strict(source))
 
     def write_call(self, call: ToolCall, think: str = "") -> str:
-        """Write a call strictly."""
-        body = dumps({"name": call.name, self.arguments_key: dict(call.arguments)})
-        return f"{self._thought(think)}<tool_call>{body}</tool_call>"
+        """Write a call strictly; ``<`` in its JSON is escaped where the dialect's marks occur in it.
+
+        Raises:
+            UsageError: The call cannot be written so that it is read back unchanged.
+        """
+        body = write_json({"name": call.name, self.arguments_key: dict(call.arguments)})
+        if self._marks().search(body):
+            body = body.replace("<", "\\u003c")  # a `<` in JSON can only stand inside a string
+        return check_written(self, f"{self._thought(think)}<tool_call>{body}</tool_call>", call)
 
     def write_answer(self, answer: str, think: str = "") -> str:
-        """Write a final answer strictly."""
-        inner = f"\\boxed{{{answer}}}" if self.answer_boxed else answer
-        if self.answer_tag is None:
-            return f"{self._thought(think)}{inner}"
-        return f"{self._thought(think)}<{self.answer_tag}>{inner}</{self.answer_tag}>"
+        """Write a final answer strictly.
+
+        Raises:
+            UsageError: The answer cannot be written so that it is read back unchanged.
+        """
+        answer = answer.strip()
+        text = f"\\boxed{{{answer}}}" if self.answer_boxed else answer
+        if self.answer_tag is not None:
+            text = f"<{self.answer_tag}>{text}</{self.answer_tag}>"
+        return check_written(self, f"{self._thought(think)}{text}", answer)
 
     def system_prompt(self, tools: Sequence[ToolSpec], style: PromptStyle = "full") -> str:
         """Explain the tools and the format to a model."""
@@ -103,6 +120,8 @@ class TagDialect:
             return read_call(calls[0], (self.arguments_key, other)), None
         if self.answer_tag and not answers:
             raise ParseFailure("no_action", f"There is neither a <tool_call> nor a <{self.answer_tag}>.")
+        if self.answer_tag is None and f"<{_THINK}>" in body:
+            raise ParseFailure("unclosed_tag", f"<{_THINK}> is never closed.")
         answer = self._answer(answers[0] if answers else body)
         if not answer:
             raise ParseFailure("empty_answer", "The answer is empty.")
@@ -113,25 +132,54 @@ class TagDialect:
         return content.strip() if inner is None else inner
 
     def _strict(self, source: str) -> bool:
-        """One non-empty thought, then exactly one call or answer, and nothing else (AdaReasoner Eq. 6)."""
-        ends = f"<tool_call>.*</tool_call>|<{self.answer_tag}>.*</{self.answer_tag}>"
+        """One non-empty thought, then exactly one call or answer, and nothing else (AdaReasoner Eq. 6).
+
+        That there is exactly one call or answer is known when this is asked. Without an answer tag the thought is
+        optional and prose may stand before a call.
+        """
+        text = source.strip()
         if self.answer_tag is None:
-            return _CALL not in source or source.rstrip().endswith("</tool_call>")
-        match = re.fullmatch(rf"\s*<think>(.+?)</think>\s*({ends})\s*", source, re.DOTALL)
-        if match is None or "<think>" in match[1] or "think>" in match[2]:
+            return f"<{_CALL}>" not in text or self._ends_in_plain_call(text)
+        thought, closed, rest = text.removeprefix(f"<{_THINK}>").partition(f"</{_THINK}>")
+        rest = rest.strip()
+        if not text.startswith(f"<{_THINK}>") or not closed or not thought.strip():
             return False
-        if match[2].startswith("<tool_call>"):
-            return f'"{self.arguments_key}"' in match[2]
-        return not self.answer_boxed or boxed(match[2]) is not None
+        if self._marks().search(thought) or f"<{_THINK}>" in rest or f"</{_THINK}>" in rest:
+            return False
+        if rest.startswith(f"<{_CALL}>"):
+            return self._ends_in_plain_call(rest)
+        framed = rest.startswith(f"<{self.answer_tag}>") and rest.endswith(f"</{self.answer_tag}>")
+        return framed and (not self.answer_boxed or boxed(rest) is not None)
+
+    def _ends_in_plain_call(self, text: str) -> bool:
+        """Whether a call's JSON, without a fence and with no other keys, ends the text."""
+        body, closed, after = text.partition(f"<{_CALL}>")[2].rpartition(f"</{_CALL}>")
+        try:
+            value = json.loads(body)
+        except ValueError:  # fenced
+            return False
+        return bool(closed) and not after and set(value) == {"name", self.arguments_key}
+
+    def _marks(self) -> re.Pattern[str]:
+        return re.compile("|".join(rf"</?{tag}>" for tag in (_CALL, _THINK, self.answer_tag) if tag))
 
     def _thought(self, think: str) -> str:
+        think = think.strip()
         if self.answer_tag is None and not think:
             return ""
-        return f"<think>{think}</think>"
+        return f"<think>{think or NO_THOUGHT}</think>"
 
 
-def _contents(source: str, tag: str) -> list[str]:
-    return re.findall(rf"<{tag}>(.*?)</{tag}>", source, re.DOTALL)
+def _split_thoughts(source: str) -> tuple[list[str], str]:
+    """The contents of every ``<think>...</think>``, and the text without them. Linear in the text's length."""
+    thoughts: list[str] = []
+    rest: list[str] = []
+    place = 0
+    while (begin := source.find("<think>", place)) >= 0 and (end := source.find("</think>", begin)) >= 0:
+        rest.append(source[place:begin])
+        thoughts.append(source[begin + len("<think>") : end])
+        place = end + len("</think>")
+    return thoughts, "".join([*rest, source[place:]])
 
 
 def _tagged(body: str, tag: str) -> list[str]:

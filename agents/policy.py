@@ -1,0 +1,107 @@
+"""A policy as an agent: conversations in, sampled turns out, tokens kept for training."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from adagym.agents.base import Agent, Conversation, Reply
+from adagym.errors import UsageError, require
+from adagym.policies.base import TokenTrace
+from adagym.protocol import DIALECTS
+
+require("torch", "train")
+require("transformers", "train")
+
+from adagym.policies.hf import HFPolicy, PolicyConfig  # noqa: E402  (after the check that names the pip line)
+from adagym.policies.sampler import Sampler, SamplerConfig  # noqa: E402
+
+
+class PolicyAgent(Agent):
+    """Plays with a policy's sampler; see :mod:`adagym.policies.sampler`.
+
+    Args:
+        policy: The model.
+        config: How turns are sampled. With empty ``stop``, the dialect's stop strings are used.
+    """
+
+    name = "policy"
+
+    def __init__(self, policy: HFPolicy, config: SamplerConfig | None = None) -> None:
+        super().__init__()
+        self.policy = policy
+        self.config = config or SamplerConfig()
+        self._sampler: Sampler | None = None
+        self._seen: dict[str, int] = {}
+
+    def submit(self, conversation: Conversation) -> None:
+        """Hand a conversation to the sampler; only its new messages are encoded."""
+        if self._sampler is None:
+            stop = self.config.stop or DIALECTS.load(conversation.dialect).stop
+            self._sampler = Sampler(self.policy, self._with_stop(stop))
+        key, messages = conversation.key, conversation.messages
+        if key in self._seen:
+            # The first unseen message is the turn that was just sampled.
+            self._sampler.extend(key, messages[self._seen[key] + 1 :])
+        else:
+            self._sampler.start(key, conversation.group, conversation.seed, messages)
+        self._seen[key] = len(messages)
+
+    def poll(self) -> list[Reply]:
+        """Sample until some turn is complete."""
+        turns = self._sampler.work() if self._sampler else []
+        return [Reply(turn.key, turn.text, full=turn.full) for turn in turns]
+
+    def finish(self, key: str) -> TokenTrace | None:
+        """Free the episode's slot and return its tokens."""
+        if self._sampler is None or self._seen.pop(key, None) is None:
+            return None
+        return self._sampler.finish(key)
+
+    def _with_stop(self, stop: tuple[str, ...]) -> SamplerConfig:
+        return replace(self.config, stop=stop)
+
+
+class TinyAgent(PolicyAgent):
+    """The embedded model: ``tiny``, or ``tiny:DIR`` for one trained from it. Greedy."""
+
+    name = "tiny"
+
+    def __init__(self, path: str | None = None) -> None:
+        from adagym.policies.tiny import load_tiny
+
+        super().__init__(load_tiny(path), SamplerConfig(temperature=0.0, max_tokens=2048))
+
+    @classmethod
+    def from_spec(cls, argument: str | None) -> TinyAgent:
+        """Build ``tiny`` or ``tiny:DIR``."""
+        return cls(argument)
+
+
+class HFAgent(PolicyAgent):
+    """Any transformers image-text model in a local folder: ``hf:PATH``. Greedy.
+
+    Raises:
+        UsageError: No path was given.
+    """
+
+    name = "hf"
+
+    def __init__(self, path: str | None = None) -> None:
+        if not path:
+            raise UsageError("`hf` needs a model folder: hf:PATH.")
+        config = PolicyConfig(dtype="bfloat16", device="cuda" if _has_cuda() else "cpu")
+        policy = HFPolicy.from_pretrained(Path(path), config)
+        sampler = SamplerConfig(slots=8, temperature=0.0, max_tokens=16384, max_new_tokens=1024)
+        super().__init__(policy, sampler)
+
+    @classmethod
+    def from_spec(cls, argument: str | None) -> HFAgent:
+        """Build ``hf:PATH``."""
+        return cls(argument)
+
+
+def _has_cuda() -> bool:
+    import torch
+
+    return torch.cuda.is_available()

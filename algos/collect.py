@@ -1,0 +1,254 @@
+"""Collecting episodes: many environments, one agent, no lock step.
+
+An episode is submitted to the agent whenever its environment is ready, and stepped as soon as its reply is
+there; a finished episode's environment starts the next job at once. So an episode of many turns holds up
+nobody. Everything runs in the caller's thread in an order fixed by the jobs and the agent's replies.
+
+A failure of the agent or of a worker voids its episode (``outcome="infra_failure"``, reward None); it is
+never scored 0 and never stops the others.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import cast
+
+import gymnasium as gym
+import numpy as np
+
+from adagym.agents.base import Agent, Conversation, Reply
+from adagym.digest import observation_digest
+from adagym.envs.base import ToolEnv
+from adagym.errors import InfraError, UsageError
+from adagym.policies.base import TokenTrace
+from adagym.types import Observation, Task, Trajectory
+
+GymEnv = gym.Env[Observation, str]
+"""A :class:`~adagym.envs.base.ToolEnv`, perhaps wrapped."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One episode to play."""
+
+    task: int | str | Task
+    """What ``reset`` accepts as ``options["task"]``: an index, an id or the task itself."""
+    seed: int = 0
+    """Seeds ``reset`` and, together with the place in the group, the agent's sampling."""
+    group: str | None = None
+    """Members of one group must start with the same first observation."""
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """A played job."""
+
+    index: int
+    """Position of the job in the jobs given to :meth:`Collector.collect`."""
+    job: Job
+    trajectory: Trajectory
+    tokens: TokenTrace | None = None
+    """What the policy sampled, if the agent keeps it."""
+
+
+@dataclass
+class _Episode:
+    key: str
+    index: int
+    job: Job
+    env: GymEnv
+    seed: int
+    """Seeds the agent's sampling."""
+    turn: int = 0
+
+    @property
+    def inner(self) -> ToolEnv:
+        """The environment without wrappers."""
+        return cast(ToolEnv, self.env.unwrapped)
+
+
+@dataclass
+class _Run:
+    """The state of one call of ``collect``."""
+
+    jobs: Iterator[tuple[int, Job]]
+    running: dict[str, _Episode] = field(default_factory=dict)
+    done: deque[Rollout] = field(default_factory=deque)
+    members: Counter[str] = field(default_factory=Counter)
+    digests: dict[str, str] = field(default_factory=dict)
+
+
+class Collector:
+    """Plays jobs with an agent in up to ``n_envs`` environments at a time.
+
+    Args:
+        env_factory: Makes one environment; called at most ``n_envs`` times, when first needed.
+        agent: Who acts. The caller closes it.
+        n_envs: How many episodes run at a time.
+
+    Raises:
+        UsageError: ``n_envs`` is below 1.
+    """
+
+    def __init__(self, env_factory: Callable[[], GymEnv], agent: Agent, n_envs: int = 64) -> None:
+        if n_envs < 1:
+            raise UsageError(f"A collector needs at least one environment; n_envs is {n_envs}.")
+        self.agent = agent
+        self.n_envs = n_envs
+        self._factory = env_factory
+        self._free: list[GymEnv] = []
+        self._made: list[GymEnv] = []
+        self._episodes = 0
+
+    def collect(
+        self, jobs: Iterable[Job], on_episode: Callable[[Rollout], None] | None = None
+    ) -> Iterator[Rollout]:
+        """Play every job and yield the episodes as they finish.
+
+        The agent's sampling seed depends on the job's seed and its place among the jobs of its group alone,
+        so a job plays out the same whatever is collected beside it. Two equal jobs without a group therefore
+        play out equally.
+
+        Args:
+            jobs: Read lazily, in order.
+            on_episode: Called with each finished episode before it is yielded.
+
+        Raises:
+            InfraError: Members of a group started with different observations.
+            UsageError: A job names no task, or the agent replied to a conversation nobody had.
+        """
+        run = _Run(enumerate(jobs))
+        try:
+            while self._fill(run) or run.done:
+                while run.done:
+                    rollout = run.done.popleft()
+                    if on_episode is not None:
+                        on_episode(rollout)
+                    yield rollout
+                if run.running:
+                    self._advance(run)
+        finally:  # also when the caller stops early
+            for episode in list(run.running.values()):
+                self._release(run, episode)
+
+    def close(self) -> None:
+        """Close the environments."""
+        for env in self._made:
+            env.close()
+        self._made, self._free = [], []
+
+    def _fill(self, run: _Run) -> bool:
+        """Start jobs while environments are free; return whether anything is running."""
+        while len(run.done) < self.n_envs and (self._free or len(self._made) < self.n_envs):
+            index, job = next(run.jobs, (-1, None))
+            if job is None:
+                break
+            self._start(run, index, job)
+        return bool(run.running)
+
+    def _start(self, run: _Run, index: int, job: Job) -> None:
+        if not self._free:
+            self._made.append(self._factory())
+            self._free.append(self._made[-1])
+        member = 0 if job.group is None else run.members[job.group]
+        if job.group is not None:
+            run.members[job.group] += 1
+        seed = int(np.random.SeedSequence([job.seed, member]).generate_state(1)[0])
+        self._episodes += 1
+        episode = _Episode(f"episode-{self._episodes}", index, job, self._free.pop(), seed)
+        run.running[episode.key] = episode
+        try:
+            observation, _ = episode.env.reset(seed=job.seed, options={"task": job.task})
+        except InfraError as error:
+            self._finish(run, episode, _never_started(episode, str(error)))
+            return
+        if job.group is not None:
+            digest = observation_digest(observation)
+            if run.digests.setdefault(job.group, digest) != digest:
+                raise InfraError(
+                    f"Job {index} (task {job.task!r}, seed {job.seed}) starts with another observation than the first "
+                    f"member of its group `{job.group}`. Members of a group need the same task and seed."
+                )
+        self._submit(run, episode)
+
+    def _submit(self, run: _Run, episode: _Episode) -> None:
+        env = episode.inner
+        conversation = Conversation(
+            key=episode.key,
+            group=episode.job.group,
+            seed=episode.seed,
+            turn=episode.turn,
+            family=env.family if env.task is None else env.task.family,
+            dialect=env.action_space.dialect,
+            tools=env.action_space.tools,
+            messages=tuple(env.messages),
+            action_space=env.action_space,
+        )
+        try:
+            self.agent.submit(conversation)
+        except InfraError as error:
+            self._void(run, episode, str(error))
+
+    def _advance(self, run: _Run) -> None:
+        """Let the agent work once and step every environment it replied to."""
+        try:
+            replies = self.agent.poll()
+        except InfraError as error:  # the agent broke, so no reply will come for anybody
+            for episode in list(run.running.values()):
+                self._void(run, episode, str(error))
+            return
+        for reply in replies:
+            self._apply(run, reply)
+
+    def _apply(self, run: _Run, reply: Reply) -> None:
+        episode = run.running.get(reply.key)
+        if episode is None:
+            raise UsageError(
+                f"The agent `{self.agent.name}` replied to `{reply.key}`, which is not running. "
+                "An agent replies once to each conversation submitted."
+            )
+        if reply.error is not None:
+            self._void(run, episode, reply.error)
+            return
+        try:
+            _, _, terminated, truncated, _ = episode.env.step(reply.text)
+        except InfraError as error:
+            self._void(run, episode, str(error))
+            return
+        if terminated or truncated:
+            self._finish(run, episode, episode.inner.trajectory())
+            return
+        episode.turn += 1
+        self._submit(run, episode)
+
+    def _void(self, run: _Run, episode: _Episode, error: str) -> None:
+        played = episode.inner.trajectory()
+        self._finish(
+            run, episode, replace(played, outcome="infra_failure", reward=None, reward_parts={}, error=error)
+        )
+
+    def _finish(self, run: _Run, episode: _Episode, trajectory: Trajectory) -> None:
+        tokens = self._release(run, episode)
+        run.done.append(Rollout(episode.index, episode.job, trajectory, tokens))
+
+    def _release(self, run: _Run, episode: _Episode) -> TokenTrace | None:
+        del run.running[episode.key]
+        self._free.append(episode.env)
+        return self.agent.finish(episode.key)
+
+
+def _never_started(episode: _Episode, error: str) -> Trajectory:
+    task = episode.job.task
+    return Trajectory(
+        env_id=episode.inner.env_id,
+        env_kwargs={},
+        task=task if isinstance(task, Task) else Task(id=str(task), family="", prompt=""),
+        seed=episode.job.seed,
+        dialect="",
+        messages=(),
+        steps=(),
+        outcome="infra_failure",
+        error=error,
+    )

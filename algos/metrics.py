@@ -1,0 +1,115 @@
+"""What a training step reports, and where it is written."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from adagym.algos.collect import Rollout
+from adagym.errors import require
+
+
+def rollout_metrics(rollouts: Sequence[Rollout]) -> dict[str, float]:
+    """Averages over a batch of episodes; those that infrastructure broke are only counted.
+
+    Keys: ``reward``, ``part_*`` (reward parts), ``calls_*`` (calls per sample by tool), ``call_success_rate``,
+    ``turns``, ``sampled_tokens``, ``truncated``, ``infra_failures``.
+    """
+    scored = [rollout for rollout in rollouts if rollout.trajectory.outcome != "infra_failure"]
+    metrics = {"infra_failures": float(len(rollouts) - len(scored))}
+    if not scored:
+        return metrics
+    trajectories = [rollout.trajectory for rollout in scored]
+    count = len(scored)
+    calls = Counter(call.tool for trajectory in trajectories for call in trajectory.calls)
+    succeeded = sum(call.ok for trajectory in trajectories for call in trajectory.calls)
+    rewards = [trajectory.reward for trajectory in trajectories if trajectory.reward is not None]
+    metrics |= {
+        "reward": sum(rewards) / max(1, len(rewards)),
+        "turns": sum(len(trajectory.steps) for trajectory in trajectories) / count,
+        "truncated": sum(trajectory.outcome == "truncated" for trajectory in trajectories) / count,
+        "call_success_rate": succeeded / max(1, calls.total()),
+        "sampled_tokens": sum(int(r.tokens.sampled.sum()) for r in scored if r.tokens is not None) / count,
+    }
+    metrics |= {f"calls_{tool}": number / count for tool, number in sorted(calls.items())}
+    for part in sorted({name for trajectory in trajectories for name in trajectory.reward_parts}):
+        values = [value for t in trajectories if (value := t.reward_parts.get(part)) is not None]
+        if values:
+            metrics[f"part_{part}"] = sum(values) / len(values)
+    return metrics
+
+
+class ConstantAlarm:
+    """Says when a reward part has not moved for a while: often a scorer that silently stopped working.
+
+    Args:
+        window: Steps without any change that raise the alarm.
+    """
+
+    def __init__(self, window: int = 20) -> None:
+        self._window = window
+        self._seen: dict[str, deque[float]] = {}
+
+    def check(self, metrics: Mapping[str, float]) -> list[str]:
+        """Return the parts that have been constant, below their best possible 1, over the window."""
+        flat: list[str] = []
+        for name, value in metrics.items():
+            if name.startswith("part_"):
+                values = self._seen.setdefault(name, deque(maxlen=self._window))
+                values.append(value)
+                if len(values) == self._window and max(values) - min(values) < 1e-9 and value == 0:
+                    flat.append(name)
+        return flat
+
+
+class MetricLog:
+    """Metrics as JSON lines and, if asked, TensorBoard events.
+
+    Args:
+        out: Folder; None writes nothing.
+        tensorboard: Whether to write events too.
+    """
+
+    def __init__(self, out: Path | None, tensorboard: bool) -> None:
+        self._path = None if out is None else out / "metrics.jsonl"
+        self._writer: Any = None
+        if out is not None:
+            out.mkdir(parents=True, exist_ok=True)
+            if tensorboard:
+                require("tensorboard", "train")
+                from torch.utils.tensorboard import SummaryWriter
+
+                self._writer = SummaryWriter(str(out / "tensorboard"))  # type: ignore[no-untyped-call]
+
+    def write(self, step: int, metrics: Mapping[str, float], alarms: Sequence[str]) -> None:
+        """Append one step; warn about each alarm."""
+        for part in alarms:
+            warnings.warn(f"The reward part `{part}` has been 0 for a long time; check its scorer.", stacklevel=2)
+        if self._path is not None:
+            with self._path.open("a", encoding="utf-8") as lines:
+                lines.write(json.dumps({"step": step, **metrics}) + "\n")
+        if self._writer is not None:
+            for name, value in metrics.items():
+                self._writer.add_scalar(name, value, step)
+
+    def rewind(self, step: int) -> None:
+        """Forget what was written after ``step``: a resumed run writes it again."""
+        if self._path is not None and self._path.is_file():
+            kept = [line for line in self._path.read_text("utf-8").splitlines() if _step_of(line) <= step]
+            self._path.write_text("".join(f"{line}\n" for line in kept), "utf-8")
+
+    def flush(self) -> None:
+        """Write out what is buffered."""
+        if self._writer is not None:
+            self._writer.flush()
+
+
+def _step_of(line: str) -> float:
+    try:
+        return float(json.loads(line)["step"])
+    except (ValueError, KeyError):  # a line torn by a kill
+        return float("inf")

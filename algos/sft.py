@@ -1,0 +1,118 @@
+"""Supervised fine-tuning on conversations: the Tool Cold Start of AdaReasoner (section 2.3).
+
+The loss is the mean negative log-likelihood of the tokens the assistant should have written. Conversations
+are tokenised piece by piece exactly as they are during sampling, so that a cold-started policy meets the
+same tokens in reinforcement learning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from adagym.algos.optim import OptimConfig, Optimiser
+from adagym.errors import UsageError
+from adagym.policies.base import TokenTrace
+from adagym.policies.batch import collate
+from adagym.policies.encoding import Encoder
+from adagym.policies.hf import HFPolicy
+from adagym.types import Array, Message
+
+
+@dataclass(frozen=True)
+class SFTConfig:
+    """Settings of supervised fine-tuning."""
+
+    steps: int = 300
+    batch_size: int = 8
+    max_tokens: int = 1024
+    """Longer conversations are left out and counted."""
+    seed: int = 0
+    bf16: bool = False
+    """Run the forward pass under bfloat16 autocast."""
+    optim: OptimConfig = field(default_factory=lambda: OptimConfig(lr=1.5e-3, muon_lr=3e-3, final=0.0))
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        if min(self.steps, self.batch_size, self.max_tokens) < 1:
+            raise UsageError(f"steps, batch_size and max_tokens must be positive: {self}.")
+
+
+def tokenise(encoder: Encoder, messages: Sequence[Message], stop: Sequence[str] = ()) -> TokenTrace:
+    """Turn a conversation into tokens; the assistant's turns carry the loss.
+
+    Args:
+        encoder: The policy's encoder.
+        messages: A conversation that ends with an assistant turn.
+        stop: The dialect's stop strings; a turn that does not end with one ends with the end token.
+    """
+    first = next((index for index, message in enumerate(messages) if message.role == "assistant"), None)
+    if first is None:
+        raise UsageError("A conversation to learn from needs at least one assistant turn.")
+    ids: list[int] = []
+    sampled: list[bool] = []
+    images: list[Array] = []
+    eos = int(encoder.tokenizer.eos_token_id)
+    chunk = encoder.prompt(messages[:first])
+    begin = first
+    while True:
+        ids += chunk.ids.tolist()
+        sampled += [False] * len(chunk.ids)
+        images += chunk.images
+        turn = encoder.text(messages[begin].text).tolist()
+        if not messages[begin].text.endswith(tuple(stop)) or not stop:
+            turn.append(eos)
+        ids += turn
+        sampled += [True] * len(turn)
+        end = next((i for i in range(begin + 1, len(messages)) if messages[i].role == "assistant"), None)
+        if end is None:
+            break
+        chunk = encoder.between(messages[begin + 1 : end])
+        if ids[-1] == eos:
+            chunk = type(chunk)(chunk.ids[1:], chunk.images)
+        begin = end
+    length = len(ids)
+    return TokenTrace(np.array(ids), np.array(sampled), np.zeros(length, np.float32), tuple(images))
+
+
+def train(
+    policy: HFPolicy, examples: Iterator[TokenTrace], config: SFTConfig, on_step: Callable[[int, float], None]
+) -> None:
+    """Minimise the negative log-likelihood of the examples.
+
+    Args:
+        policy: Changed in place.
+        examples: Endless; batches of ``config.batch_size`` are taken from it.
+        config: See :class:`SFTConfig`.
+        on_step: Called with the step's number and loss (nats per token).
+    """
+    optimiser = Optimiser(policy.model, config.optim, config.steps)
+    batches = bucketed(examples, config.batch_size, config.max_tokens)
+    policy.model.train()
+    for step in range(config.steps):
+        batch = collate(next(batches))
+        with torch.autocast(policy.device.type, torch.bfloat16, enabled=config.bf16):
+            logprobs, _ = policy.token_logprobs(batch)
+        loss = -logprobs.sum() / batch.sampled.sum()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        on_step(step, loss.item())
+    policy.model.eval()
+
+
+def bucketed(examples: Iterator[TokenTrace], batch_size: int, max_tokens: int) -> Iterator[list[TokenTrace]]:
+    """Batches of similar length, so that little is padding: sort a window of 8 batches, deal it out shuffled."""
+    window = 8
+    rng = np.random.default_rng(0)
+    while True:
+        pool: list[TokenTrace] = []
+        while len(pool) < window * batch_size:
+            example = next(examples)
+            if len(example.ids) <= max_tokens:
+                pool.append(example)
+        pool.sort(key=lambda example: len(example.ids))
+        for index in rng.permutation(window):
+            yield pool[index * batch_size : (index + 1) * batch_size]

@@ -1,0 +1,29 @@
+"""Environments: one Gymnasium env per task family. Importing this registers their ids and loads none of them."""
+
+from __future__ import annotations
+
+import gymnasium as gym
+
+from adagym.registry import Registry
+
+ENVS: Registry[type[gym.Env[object, str]]] = Registry("env")
+
+
+def _register(name: str, target: str, summary: str) -> None:
+    ENVS.register(name, target, summary=summary)
+    if name not in gym.registry:  # a reload of this module must not warn
+        gym.register(id=name, entry_point=target)
+
+
+_register(
+    "adagym/VSPNavigation-v0",
+    "adagym.envs.vsp_navigation:VSPNavigation",
+    "plan a shortest safe path on an ice map",
+)
+_register(
+    "adagym/VSPVerification-v0",
+    "adagym.envs.vsp_verification:VSPVerification",
+    "tell whether a given plan is safe on an ice map",
+)
+
+__all__ = ["ENVS"]

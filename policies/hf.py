@@ -1,0 +1,211 @@
+"""A trainable policy over any transformers image-text model."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import nn
+
+from adagym.errors import UsageError
+from adagym.policies.batch import TokenBatch
+from adagym.policies.encoding import Encoder
+from adagym.policies.positions import flat_positions, mrope_positions
+from adagym.types import Array
+
+_FEATURE_CACHE = 1024
+"""Vision features kept while the vision tower is frozen."""
+
+
+@dataclass(frozen=True)
+class PolicyConfig:
+    """How a policy is loaded."""
+
+    template: str | None = None
+    """Replaces the processor's chat template (``adagym.policies.chat.CHAT_TEMPLATE`` for the Qwen family)."""
+    freeze_vision: bool = True
+    """Keep the vision tower as it is; its features are then computed once per picture."""
+    dtype: str = "float32"
+    device: str = "cpu"
+
+
+class HFPolicy:
+    """A model, its encoder, and the two things a learner needs: token log-probabilities and parameters.
+
+    Args:
+        model: A transformers image-text model (``AutoModelForImageTextToText``).
+        processor: Its processor.
+        config: See :class:`PolicyConfig`.
+
+    Raises:
+        UsageError: The model has no decoder, vision features or image token that adagym can find.
+    """
+
+    def __init__(self, model: Any, processor: Any, config: PolicyConfig | None = None) -> None:
+        self.config = config or PolicyConfig()
+        self.model = model.to(device=self.config.device, dtype=getattr(torch, self.config.dtype))
+        self.processor = processor
+        self.device = torch.device(self.config.device)
+        self.decoder: nn.Module = model.get_decoder()
+        self._core = model.model
+        if not hasattr(self._core, "get_image_features"):
+            raise UsageError(f"{type(model).__name__} has no image features; give a transformers image-text model.")
+        vision = getattr(model.config, "vision_config", None)
+        self.encoder = Encoder(
+            processor, processor.image_token, int(getattr(vision, "spatial_merge_size", 1)), self.config.template
+        )
+        self._mrope = hasattr(self._core, "get_rope_index")
+        self._features: OrderedDict[str, torch.Tensor] = OrderedDict()
+        self.banned = self._control_tokens()
+        self.set_freeze_vision(self.config.freeze_vision)
+
+    @classmethod
+    def from_pretrained(cls, path: str | Path, config: PolicyConfig | None = None) -> HFPolicy:
+        """Load a model folder (or a cached hub name) with transformers.
+
+        Raises:
+            UsageError: There is no such folder, or transformers cannot read it.
+        """
+        from transformers import AutoModelForImageTextToText, AutoProcessor
+
+        try:
+            processor = AutoProcessor.from_pretrained(str(path))
+            model = AutoModelForImageTextToText.from_pretrained(str(path))
+        except (OSError, ValueError) as error:
+            raise UsageError(f"`{path}` is not a model that transformers can load: {error}") from error
+        return cls(model, processor, config)
+
+    def save(self, path: str | Path) -> None:
+        """Write weights, tokenizer and processor in transformers' format."""
+        self.model.save_pretrained(str(path))
+        self.processor.save_pretrained(str(path))
+
+    def set_freeze_vision(self, frozen: bool) -> None:
+        """Freeze or free the vision tower; cached features are dropped."""
+        self.freeze_vision = frozen
+        self._features.clear()
+        for parameter in self.vision_parameters():
+            parameter.requires_grad_(not frozen)
+
+    def vision_parameters(self) -> list[nn.Parameter]:
+        """Parameters outside the decoder and the output layer."""
+        kept = {id(parameter) for parameter in self.decoder.parameters()}
+        kept |= {id(parameter) for parameter in self.model.get_output_embeddings().parameters()}
+        return [parameter for parameter in self.model.parameters() if id(parameter) not in kept]
+
+    def embed(self, ids: torch.Tensor, images: Sequence[Array]) -> torch.Tensor:
+        """Token embeddings with picture features at the pads.
+
+        Args:
+            ids: ``(B, T)``.
+            images: All pictures of the batch, in order of their pads (row by row).
+
+        Returns:
+            ``(B, T, hidden)``.
+        """
+        embeddings: torch.Tensor = self.model.get_input_embeddings()(ids)
+        if not images:
+            return embeddings
+        features = torch.cat(self._image_features(images)).to(embeddings.dtype)
+        pads = (ids == self.encoder.image_token_id).unsqueeze(-1)
+        return embeddings.masked_scatter(pads, features)
+
+    def positions(
+        self, ids: NDArray[np.int64], images: Sequence[Array], start: int = 0
+    ) -> tuple[NDArray[np.int64], int]:
+        """Rotary positions ``(3, T)`` of a chunk and the position after it."""
+        if not self._mrope:
+            return flat_positions(len(ids), start)
+        grids = [self.encoder.grid(image) for image in images]
+        return mrope_positions(ids, self.encoder.image_token_id, grids, self.encoder.merge, start)
+
+    def decode(
+        self, embeddings: torch.Tensor, positions: torch.Tensor, mask: torch.Tensor | None = None, cache: Any = None
+    ) -> torch.Tensor:
+        """Run the decoder.
+
+        Args:
+            embeddings: ``(B, T, hidden)``.
+            positions: ``(3, B, T)``.
+            mask: ``(B, 1, T, S)`` bool, True where a query may look; None means causal.
+            cache: A transformers cache that was aimed beforehand.
+
+        Returns:
+            Hidden states ``(B, T, hidden)``.
+        """
+        output = self.decoder(
+            inputs_embeds=embeddings,
+            position_ids=positions if self._mrope else positions[0],
+            attention_mask=mask,
+            past_key_values=cache,
+            use_cache=cache is not None,
+        )
+        hidden: torch.Tensor = output.last_hidden_state
+        return hidden
+
+    def logits(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Scores over the vocabulary in float32; control tokens for pictures are ruled out."""
+        scores: torch.Tensor = self.model.get_output_embeddings()(hidden).float()
+        return scores.index_fill(-1, self.banned, -torch.inf)
+
+    def token_logprobs(self, batch: TokenBatch, temperature: float = 1.0) -> tuple[torch.Tensor, torch.Tensor]:
+        """Log-probability and entropy of every token that carries loss.
+
+        Args:
+            batch: ``B`` sequences of ``T`` tokens.
+            temperature: Divides the scores, as it did while sampling.
+
+        Returns:
+            Two ``(B, T)`` float32 tensors, 0 where ``batch.sampled`` is False. Entropy carries no gradient.
+        """
+        rows = range(len(batch.lengths))
+        padded = np.zeros((3, *batch.ids.shape), dtype=np.int64)
+        for row in rows:
+            length = batch.lengths[row]
+            padded[:, row, :length] = self.positions(batch.ids[row, :length].numpy(), batch.images[row])[0]
+        ids = batch.ids.to(self.device)
+        images = [image for row in rows for image in batch.images[row]]
+        # Padding stands on the right, where a causal mask keeps it out of sight of every real token.
+        hidden = self.decode(self.embed(ids, images), torch.from_numpy(padded).to(self.device))
+        targets = batch.sampled.to(self.device)
+        targets = targets & (torch.arange(targets.shape[1], device=self.device) > 0)
+        where = targets.nonzero(as_tuple=True)
+        scores = self.logits(hidden[where[0], where[1] - 1]) / temperature
+        picked = -F.cross_entropy(scores, ids[where], reduction="none")
+        with torch.no_grad():
+            distribution = scores.softmax(-1)
+            spread = -(distribution * scores.log_softmax(-1).clamp_min(-1e4)).sum(-1)
+        zeros = torch.zeros(targets.shape, device=self.device)
+        return zeros.index_put(where, picked), zeros.index_put(where, spread)
+
+    def _image_features(self, images: Sequence[Array]) -> list[torch.Tensor]:
+        """One ``(tokens, hidden)`` tensor per picture; equal pictures are encoded once."""
+        digests = [self.encoder.digest(image) for image in images]
+        known = self._features if self.freeze_vision else OrderedDict[str, torch.Tensor]()
+        missing = {digest: image for digest, image in zip(digests, images, strict=True) if digest not in known}
+        if missing:
+            pixels = [self.encoder.pixels(image) for image in missing.values()]
+            values = torch.cat([item.values for item in pixels]).to(self.device)
+            grids = torch.tensor([item.grid for item in pixels], device=self.device)
+            with torch.set_grad_enabled(not self.freeze_vision and torch.is_grad_enabled()):
+                encoded = self._core.get_image_features(values, grids)
+            pooled = getattr(encoded, "pooler_output", encoded)
+            known.update(zip(missing, pooled, strict=True))
+        features = [known[digest] for digest in digests]
+        while len(known) > _FEATURE_CACHE:
+            known.popitem(last=False)
+        return features
+
+    def _control_tokens(self) -> torch.Tensor:
+        """Ids that only the template may write: pads would break the match of tokens and pictures."""
+        names = ("<|image_pad|>", "<|video_pad|>", "<|vision_start|>", "<|vision_end|>", "<|im_start|>")
+        vocabulary = self.encoder.tokenizer.get_vocab()
+        ids = {vocabulary[name] for name in names if name in vocabulary} | {self.encoder.image_token_id}
+        return torch.tensor(sorted(ids), device=self.device)

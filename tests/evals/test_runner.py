@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from adagym.agents import Agent, Reply
+from adagym.agents.scripted import ExpertAgent
+from adagym.cli import main
+from adagym.errors import UnknownName, UsageError
+from adagym.evals import runner
+from adagym.evals.runner import EvalConfig, episode_seeds, evaluate
+from adagym.evals.summary import EpisodeFacts
+from adagym.store import read_trajectories
+
+NAVIGATION = "adagym/VSPNavigation-v0"
+TASKS = "vsp-generated:sides=4-5,split=test,seed=3,n=8"
+EXPERT = EvalConfig(NAVIGATION, "expert", TASKS)
+
+
+def test_seeds_depend_on_seed_and_position_alone() -> None:
+    assert episode_seeds(0, 3) == episode_seeds(0, 9)[:3]
+    assert len({*episode_seeds(0, 50), *episode_seeds(1, 50)}) == 100
+
+
+def test_a_run_keeps_every_episode_and_summarises(tmp_path: Path) -> None:
+    seen: list[tuple[EpisodeFacts, int]] = []
+    summary = evaluate(EXPERT, tmp_path / "run", on_episode=lambda *episode: seen.append(episode))
+    assert summary["n"] == 8
+    assert summary["accuracy"] == 1.0
+    assert summary["accuracy_ci95"][0] < 1.0
+    assert summary["format_rate"] == 1.0
+    assert summary["infra_failures"] == 0
+    assert sum(group["n"] for group in summary["by_group"].values()) == 8
+    assert summary["config"]["tasks"] == TASKS
+    assert summary["versions"]["adagym"]
+    assert [total for _, total in seen] == [8] * 8
+    assert json.loads((tmp_path / "run" / "summary.json").read_text()) == json.loads(json.dumps(summary))
+    saved = list(read_trajectories(tmp_path / "run" / "episodes.jsonl"))
+    assert len({trajectory.task.id for trajectory in saved}) == 8
+    assert {trajectory.outcome for trajectory in saved} == {"answered"}
+
+
+def test_the_number_of_environments_does_not_change_the_result(tmp_path: Path) -> None:
+    config = EvalConfig(NAVIGATION, "random", TASKS, n=5)
+    one = evaluate(config, tmp_path / "one", n_envs=1)
+    many = evaluate(config, tmp_path / "many", n_envs=4)
+    assert one == many
+    assert one["n"] == 5
+
+
+def test_a_stopped_run_is_resumed_to_the_same_summary(tmp_path: Path) -> None:
+    config = EvalConfig(NAVIGATION, "random", TASKS)
+    whole = evaluate(config, tmp_path / "whole")
+    stopped = tmp_path / "stopped"
+    evaluate(config, stopped)
+    (stopped / "summary.json").unlink()
+    lines = (stopped / "episodes.jsonl").read_bytes().splitlines(keepends=True)
+    kept = b"".join(lines[:3])
+    (stopped / "episodes.jsonl").write_bytes(kept + lines[3][:40])  # the fourth line is torn
+    assert evaluate(config, stopped, resume=True) == whole
+    content = (stopped / "episodes.jsonl").read_bytes()
+    assert content.startswith(kept)
+    assert content.count(b"\n") == 8
+
+
+def test_a_killed_process_can_be_resumed(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    episodes = out / "episodes.jsonl"
+    arguments = ["eval", NAVIGATION, "--agent", "random", "--tasks", "vsp-generated:sides=8,n=300", "--n-envs", "2"]
+    arguments += ["--out", str(out)]
+    process = subprocess.Popen(
+        [sys.executable, "-c", "import sys; from adagym.cli import main; sys.exit(main(sys.argv[1:]))", *arguments],
+        stdout=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 60
+    while not (episodes.is_file() and episodes.read_bytes().count(b"\n") >= 3):
+        assert process.poll() is None, "the run ended before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait(timeout=30) == -signal.SIGKILL
+    before = episodes.read_bytes().count(b"\n")
+    assert 3 <= before < 300
+    assert not (out / "summary.json").exists()
+    assert main(arguments) == 2  # without --resume the folder is left alone
+    assert episodes.read_bytes().count(b"\n") == before
+    assert main([*arguments, "--resume"]) == 0
+    assert json.loads((out / "summary.json").read_text())["n"] == 300
+    assert episodes.read_bytes().count(b"\n") == 300
+
+
+def test_void_episodes_are_counted_apart_and_played_again_on_resume(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Flaky(Agent):
+        """Has no reply for every second conversation."""
+
+        name = "flaky"
+
+        def __init__(self, fails: bool) -> None:
+            super().__init__()
+            self.expert = ExpertAgent()
+            self.fails = fails
+            self.keys: list[str] = []
+
+        def poll(self) -> list[Reply]:
+            batch, self._waiting = self._waiting, []
+            replies = []
+            for conversation in batch:
+                if conversation.key not in self.keys:
+                    self.keys.append(conversation.key)
+                if self.fails and self.keys.index(conversation.key) % 2:
+                    replies.append(Reply(conversation.key, error="the endpoint is down"))
+                else:
+                    replies.append(Reply(conversation.key, self.expert.act([conversation])[0]))
+            return replies
+
+    fails = True
+    monkeypatch.setattr(runner, "make_agent", lambda spec: Flaky(fails))
+    first = evaluate(EXPERT, tmp_path)
+    assert (first["n"], first["infra_failures"]) == (8, 4)
+    assert first["accuracy"] == 1.0  # of the four that were played
+    fails = False
+    again = evaluate(EXPERT, tmp_path, resume=True)
+    assert (again["n"], again["infra_failures"], again["accuracy"]) == (8, 0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"env": "adagym/VSPNavigaton-v0"}, r"Did you mean `adagym/VSPNavigation-v0`\?"),
+        ({"agent": "exprt"}, r"Did you mean `expert`\?"),
+        ({"agent": "expert:file"}, "`expert` takes no argument"),
+        ({"agent": "replay:"}, "ends in a colon"),
+        ({"agent": "replay"}, "replay:FILE"),
+        ({"agent": "replay:missing.jsonl"}, r"missing\.jsonl"),
+        ({"tasks": "vsp-genrated"}, r"Did you mean `vsp-generated`\?"),
+        ({"tasks": "vsp:missing_folder"}, "missing_folder"),
+        ({"n": 9}, "has 8 tasks, and n is 9"),
+        ({"n": 0}, "n is 0"),
+        ({"env_kwargs": {"dialect": "adareasner"}}, r"Did you mean `adareasoner`\?"),
+        ({"env_kwargs": {"max_turns": 0}}, "max_turns"),
+        ({"env_kwargs": {"reward": "tool_grop"}}, r"Did you mean `tool_grpo`\?"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_used_is_refused_before_anything_is_written(
+    changes: dict[str, object], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    fields = {"env": NAVIGATION, "agent": "expert", "tasks": TASKS, **changes}
+    with pytest.raises(UsageError, match=message):
+        evaluate(EvalConfig(**fields), tmp_path / "run")  # type: ignore[arg-type]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_folder_is_never_mixed_up(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    config = EvalConfig(NAVIGATION, "expert", TASKS, n=2)
+    evaluate(config, run)
+    before = {path.name: path.read_bytes() for path in run.iterdir() if path.is_file()}
+    with pytest.raises(UsageError, match="already holds a run; resume it with --resume"):
+        evaluate(config, run)
+    with pytest.raises(UsageError, match="seed was 0, now 1"):
+        evaluate(EvalConfig(NAVIGATION, "expert", TASKS, n=2, seed=1), run, resume=True)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="is a file"):
+        evaluate(config, tmp_path / "file")
+    assert {path.name: path.read_bytes() for path in run.iterdir() if path.is_file()} == before
+
+
+def test_an_unknown_environment_is_an_unknown_name(tmp_path: Path) -> None:
+    with pytest.raises(UnknownName, match="Registered: adagym/VSPNavigation-v0, adagym/VSPVerification-v0"):
+        evaluate(EvalConfig("CartPole-v1", "expert"), tmp_path / "run")
