@@ -377,4 +377,4 @@ def _to_png(image: Array) -> str:
 
 def _from_png(text: str) -> Array:
     with Image.open(io.BytesIO(base64.b64decode(text))) as image:
-        return np.asarray(image.convert("RGB"), dtype=np.uint8).copy()
+        return np.array(image.convert("RGB"), dtype=np.uint8)

@@ -65,7 +65,8 @@ class StoredImage:
         """
         try:
             with Image.open(self.path) as picture:
-                return np.asarray(picture.convert("RGB"), dtype=np.uint8).copy()
+                image: Array = np.array(picture.convert("RGB"), dtype=np.uint8)
+                return image
         except (OSError, SyntaxError) as error:  # Pillow raises SyntaxError for some broken PNGs
             raise DataError(f"The picture {self.path} cannot be read ({error}); restore the folder.") from error
 
@@ -86,7 +87,7 @@ class Store:
         self._known: set[str] = set()
         try:
             self._images.mkdir(parents=True, exist_ok=True)
-            self._file = open(self.path, "a+b", buffering=0)  # noqa: SIM115 - closed by close()
+            self._file = open(self.path, "a+b", buffering=0)
         except OSError as error:
             raise UsageError(f"Episodes cannot be written to {self.path}: {error}.") from error
         self._drop_torn_line()
@@ -117,7 +118,7 @@ class Store:
         path = self._images / f"{name}.png"
         if name not in self._known and not path.exists():
             stream = io.BytesIO()
-            Image.fromarray(image).save(stream, format="PNG")
+            Image.fromarray(image).save(stream, format="PNG", compress_level=1)  # 2.5 times faster, 1.5 times larger
             # Written beside and renamed, so that a picture is there whole or not at all.
             half = path.with_suffix(f".{os.getpid()}.part")
             half.write_bytes(stream.getvalue())
@@ -334,7 +335,9 @@ class _Reader:
             "images": tuple(self._load(name) for name in value["observation"]["images"]),
         }
         if result is not None:
-            check = {key: tuple(item) if isinstance(item, list) else item for key, item in result["check"].items()}
+            check: dict[str, Any] = {
+                key: tuple(item) if isinstance(item, list) else item for key, item in result["check"].items()
+            }
             images = tuple(self._load(name) for name in result["images"])
             result = ToolResult(**{**result, "check": CallCheck(**check), "images": images})
         return Step(**{**value, "parsed": parsed, "result": result, "observation": seen})

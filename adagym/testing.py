@@ -17,12 +17,9 @@ imported when it runs.
 from __future__ import annotations
 
 import hashlib
-import inspect
 import json
 import math
 import pickle
-import re
-import warnings
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
@@ -33,7 +30,6 @@ if TYPE_CHECKING:
     import gymnasium as gym
 
     from adagym.agents.base import Agent, Conversation
-    from adagym.envs.base import ToolEnv
     from adagym.protocol import Dialect
     from adagym.types import Array, Message, Task, ToolSpec, Trajectory
 
@@ -118,8 +114,6 @@ HOSTILE: tuple[Any, ...] = (
 )
 """Actions that must become observations."""
 
-_MAX_STEPS = 200
-
 
 def digest(trajectory: Trajectory) -> str:
     """Hash everything of an episode but wall time: texts, pictures, results, rewards, outcome."""
@@ -138,48 +132,25 @@ def digest(trajectory: Trajectory) -> str:
     return state.hexdigest()
 
 
+def check_pickle(value: Any, name: str, identity: Callable[[Any], object]) -> None:
+    """Check that a value survives pickling; ``identity`` maps it to something comparable."""
+    try:
+        copy = pickle.loads(pickle.dumps(value))
+    except (pickle.PicklingError, TypeError, AttributeError) as error:
+        raise AssertionError(NOT_PICKLABLE.format(name, error)) from error
+    assert identity(copy) == identity(value), NOT_PICKLABLE.format(name, "the copy differs")
+
+
 def check_env(env: str | gym.Env[Any, Any], *, seed: int = 0) -> None:
-    """Check an environment: Gymnasium's own check with warnings as errors, and the contract of the suite.
+    """Check an environment: Gymnasium's own check with warnings as errors, the suite's contract, and its page.
 
     Args:
         env: A registered id, or an environment.
         seed: Seeds the episodes.
     """
-    import gymnasium as gym
-    from gymnasium.utils.env_checker import check_env as check_gymnasium
+    from adagym.envs.contract import check_contract
 
-    from adagym.envs.base import ToolEnv
-
-    inner = (gym.make(env) if isinstance(env, str) else env).unwrapped
-    assert isinstance(inner, ToolEnv), NOT_A_TOOL_ENV.format(type(inner).__name__)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        if inner.spec is None:
-            warnings.filterwarnings("ignore", message=".*not having a spec.*")
-        check_gymnasium(inner)
-    check_page(type(inner))
-    _check_spaces(inner, seed)
-    actions = _play(inner, seed)
-    first = digest(inner.trajectory())
-    _replay(inner, seed, actions)
-    assert digest(inner.trajectory()) == first, NOT_DETERMINISTIC
-    _check_pickle(inner.trajectory(), "The trajectory", digest)
-    _check_snapshot(inner, seed, actions)
-    _check_hostile(inner, seed)
-
-
-def check_page(env_class: type[Any]) -> None:
-    """Check that a class docstring has the sections of :data:`PAGE` and documents the constructor's arguments."""
-    page = inspect.getdoc(env_class) or ""
-    position = 0
-    for section in PAGE:
-        found = page.find(f"## {section}\n", position)
-        assert found >= 0, PAGE_SECTION.format(env_class.__name__, section)
-        position = found
-    table = page.split("## Arguments\n")[1].split("\n## ")[0]
-    named = re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)
-    expected = [name for name in inspect.signature(env_class).parameters if name != "self"]
-    assert named == expected, PAGE_ARGUMENTS.format(env_class.__name__, named, expected)
+    check_contract(env, seed)
 
 
 def check_tool(name: str, images: Sequence[Array] = ()) -> None:
@@ -197,7 +168,7 @@ def check_tool(name: str, images: Sequence[Array] = ()) -> None:
     (spec,) = executor.specs
     properties = spec.parameters.get("properties", {})
     described = all(schema.get("description") for schema in properties.values())
-    assert spec.description and spec.parameters.get("type") == "object" and described, TOOL_SCHEMA.format(name)
+    assert all((spec.description, spec.parameters.get("type") == "object", described)), TOOL_SCHEMA.format(name)
     pictures = images or (np.full((192, 192, 3), 255, np.uint8),)
     named = {f"img_{number}": picture for number, picture in enumerate(pictures, 1)}
     before = [picture.copy() for picture in pictures]
@@ -209,10 +180,10 @@ def check_tool(name: str, images: Sequence[Array] = ()) -> None:
             result = executor.run(ToolCall(name, arguments), named)
         except Exception as error:
             raise AssertionError(TOOL_RAISED.format(name, repr(error), repr(arguments)[:200])) from error
-        assert result.check.known and result.check.allowed == spec.properties, TOOL_UNCHECKED.format(name)
+        assert (result.check.known, result.check.allowed) == (True, spec.properties), TOOL_UNCHECKED.format(name)
         if not arguments and spec.required:
             assert result.error_code == 205, TOOL_EMPTY_CALL.format(name, spec.required, result.error_code)
-        _check_pickle(result.data, f"The result data of {name}", json.dumps)
+        check_pickle(result.data, f"The result data of {name}", json.dumps)
     same = all(np.array_equal(left, right) for left, right in zip(pictures, before, strict=True))
     assert same, TOOL_CHANGED_IMAGE.format(name)
 
@@ -272,8 +243,11 @@ def check_task_source(tasks: Sequence[Task], family: str | None = None, *, limit
         family: The family every task must have; None: any.
         limit: At most so many tasks are read.
     """
+    from adagym.spaces import ImageSpace
+
     assert len(tasks) > 0, SOURCE_EMPTY
     copy = pickle.loads(pickle.dumps(tasks))
+    space = ImageSpace()
     seen: set[str] = set()
     for index in range(min(len(tasks), limit)):
         task = tasks[index]
@@ -287,9 +261,7 @@ def check_task_source(tasks: Sequence[Task], family: str | None = None, *, limit
             raise AssertionError(SOURCE_META.format(task.id, error)) from error
         for image in task.images:
             picture, other = image.load(), pickle.loads(pickle.dumps(image)).load()
-            assert picture.dtype == np.uint8 and picture.ndim == 3 and picture.shape[2] == 3, SOURCE_IMAGE.format(
-                task.id
-            )
+            assert picture in space, SOURCE_IMAGE.format(task.id)
             assert np.array_equal(picture, other), SOURCE_UNSTABLE.format(index)
     try:
         tasks[len(tasks)]
@@ -347,87 +319,6 @@ def _feed_image(state: Any, image: Array) -> None:
     state.update(np.ascontiguousarray(image).data)
 
 
-def _check_info(info: dict[str, Any], where: str) -> None:
-    assert tuple(info) == INFO, INFO_KEYS.format(where, INFO, tuple(info))
-
-
-def _check_pickle(value: Any, name: str, identity: Callable[[Any], object]) -> None:
-    try:
-        copy = pickle.loads(pickle.dumps(value))
-    except (pickle.PicklingError, TypeError, AttributeError) as error:
-        raise AssertionError(NOT_PICKLABLE.format(name, error)) from error
-    assert identity(copy) == identity(value), NOT_PICKLABLE.format(name, "the copy differs")
-
-
-def _check_spaces(env: ToolEnv, seed: int) -> None:
-    from adagym.protocol import DIALECTS
-
-    env.reset(seed=seed)
-    for space in (env.observation_space, env.action_space):
-        space.seed(seed)
-        assert space.sample() in space, SAMPLE_OUTSIDE.format(space)
-        assert pickle.loads(pickle.dumps(space)) == space, NOT_PICKLABLE.format(space, "the copy differs")
-    dialect: Dialect = DIALECTS.load(env.trajectory().dialect)
-    for _ in range(20):
-        action = env.action_space.sample()
-        parsed = dialect.parse(action)
-        assert parsed.error is None and parsed.format_ok, SAMPLE_INVALID.format(action)
-
-
-def _play(env: ToolEnv, seed: int) -> list[str]:
-    """Play one episode of sampled actions to its end and check every step; returns the actions."""
-    from gymnasium.error import ResetNeeded
-
-    observation, info = env.reset(seed=seed)
-    assert observation in env.observation_space, OBSERVATION_OUTSIDE.format("reset()")
-    _check_info(info, "reset()")
-    env.action_space.seed(seed)
-    actions: list[str] = []
-    for _ in range(_MAX_STEPS):
-        actions.append(env.action_space.sample())
-        observation, reward, terminated, truncated, info = env.step(actions[-1])
-        assert observation in env.observation_space, OBSERVATION_OUTSIDE.format("step()")
-        _check_info(info, "step()")
-        if terminated or truncated:
-            break
-        assert reward == 0.0, REWARD_EARLY.format(reward)
-    else:
-        raise AssertionError(NO_END.format(_MAX_STEPS))
-    try:
-        env.step(actions[-1])
-    except ResetNeeded:
-        return actions
-    raise AssertionError(STEP_AFTER_END)
-
-
-def _replay(env: ToolEnv, seed: int, actions: Sequence[str]) -> None:
-    env.reset(seed=seed)
-    for action in actions:
-        env.step(action)
-
-
-def _check_snapshot(env: ToolEnv, seed: int, actions: Sequence[str]) -> None:
-    _replay(env, seed, actions[:-1])
-    snapshot = pickle.loads(pickle.dumps(env.snapshot()))
-    env.step(actions[-1])
-    expected = digest(env.trajectory())
-    env.reset(seed=seed + 1)
-    env.restore(snapshot)
-    env.step(actions[-1])
-    assert digest(env.trajectory()) == expected, SNAPSHOT_DIFFERS
-
-
-def _check_hostile(env: ToolEnv, seed: int) -> None:
-    for action in HOSTILE:
-        env.reset(seed=seed)
-        try:
-            observation, _, _, _, info = env.step(action)
-        except Exception as error:
-            raise AssertionError(HOSTILE_RAISED.format(repr(action)[:80], repr(error))) from error
-        assert observation in env.observation_space, OBSERVATION_OUTSIDE.format(f"step({repr(action)[:80]})")
-        _check_info(info, f"step({repr(action)[:80]})")
-
-
 def _spoiled(spec: ToolSpec) -> list[dict[str, Any]]:
     """Arguments of wrong types, one parameter at a time and all at once."""
     wrong: tuple[Any, ...] = (None, True, -1, 1e300, "", "img_99", "[[", [], [[]], {}, {"x": "y"}, "é" * 1000)
@@ -438,11 +329,12 @@ def _sampled_trajectories() -> list[Trajectory]:
     import gymnasium as gym
 
     import adagym.envs  # noqa: F401  (registers the id)
+    from adagym.envs.contract import play
 
     env: Any = gym.make("adagym/VSPNavigation-v0", max_turns=4).unwrapped
     trajectories = []
     for seed in range(5):
-        _play(env, seed)
+        play(env, seed)
         trajectories.append(env.trajectory())
     return trajectories
 

@@ -41,8 +41,12 @@ class ReplayAgent(Agent):
 
     @classmethod
     def from_spec(cls, argument: str | None) -> ReplayAgent:
-        """Build ``replay:FILE``."""
-        if argument is None:
+        """Build from ``replay:FILE``.
+
+        Raises:
+            UsageError: The file is not given, missing or malformed.
+        """
+        if not argument:
             raise UsageError("The agent `replay` needs a file of saved episodes; write `replay:FILE`.")
         return cls(argument)
 
@@ -60,7 +64,9 @@ class ReplayAgent(Agent):
         if conversation.turn == 0:
             saved = self._saved[_beginning(conversation.messages)]
             if not saved:
-                return Reply(conversation.key, error=f"{self.path} holds no (further) episode that starts like this one.")
+                return Reply(
+                    conversation.key, error=f"{self.path} holds no (further) episode that starts like this one."
+                )
             self._playing[conversation.key] = saved.popleft()
         actions = self._playing[conversation.key]
         if conversation.turn >= len(actions):

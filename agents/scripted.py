@@ -20,7 +20,7 @@ from typing import Any
 from adagym.agents.base import Agent, Conversation
 from adagym.errors import UsageError
 from adagym.protocol import DIALECTS
-from adagym.tools.maps import read_map
+from adagym.tools.maps import MapReading, read_map
 from adagym.types import Array, ImageBlock, TextBlock, ToolCall
 
 _STEPS = {"L": (-1, 0), "D": (0, 1), "R": (1, 0), "U": (0, -1)}
@@ -76,6 +76,17 @@ class ExpertAgent(Agent):
     def __init__(self, draw: bool = False) -> None:
         super().__init__()
         self.draw = draw
+
+    @classmethod
+    def from_spec(cls, argument: str | None) -> ExpertAgent:
+        """Build from ``expert`` or ``expert:draw``.
+
+        Raises:
+            UsageError: The argument is another one.
+        """
+        if argument not in (None, "draw"):
+            raise UsageError(f"The expert is written `expert` or `expert:draw`, not `expert:{argument}`.")
+        return cls(draw=argument == "draw")
 
     def act(self, conversations: Sequence[Conversation]) -> list[str]:
         """Write the blueprint's next turn for each conversation.
@@ -151,19 +162,20 @@ def verify(scene: Scene) -> Move:
         return _point(scene, "Ice Holes", "Find the holes.")
     start, holes = scene.points(0), scene.points(1)
     match = _SEQUENCE.search(scene.prompt)
-    if not start or match is None:
+    reading = read_map(scene.image)
+    if not start or match is None or reading is None:
         return Move("The map or the sequence cannot be read.", answer=_GIVE_UP)
     sequence = re.sub(r"[\s,]", "", match[1])
     if scene.draw and scene.turn == 2:
         return _draw(scene, start[0], ",".join(sequence))
-    return Move("Walk the sequence.", answer="Yes" if is_safe(scene.image, start[0], holes, sequence) else "No")
+    return Move("Walk the sequence.", answer="Yes" if is_safe(reading, start[0], holes, sequence) else "No")
 
 
-def is_safe(image: Array, start: Sequence[int], holes: Sequence[Sequence[int]], sequence: str) -> bool:
+def is_safe(reading: MapReading, start: Sequence[int], holes: Sequence[Sequence[int]], sequence: str) -> bool:
     """Walk letters over a map's cells; moving off the edge has no effect, passing the goal does not stop.
 
     Args:
-        image: The map; only its cell size and number of cells are read here.
+        reading: The map; only its cell size and number of cells count here.
         start: Pixel ``[x, y]`` of the player.
         holes: Pixels ``[x, y]`` of the holes.
         sequence: Letters of ``LDRU``.
@@ -171,7 +183,6 @@ def is_safe(image: Array, start: Sequence[int], holes: Sequence[Sequence[int]], 
     Returns:
         Whether no step leads into a hole.
     """
-    reading = read_map(image)
     bad = {(x // reading.cell, y // reading.cell) for x, y in holes}
     x, y = start[0] // reading.cell, start[1] // reading.cell
     for letter in sequence:

@@ -13,20 +13,15 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import cast
 
-import gymnasium as gym
 import numpy as np
 
-from adagym.agents.base import Agent, Conversation, Reply
+from adagym.agents.base import Agent, Reply
+from adagym.agents.seat import GymEnv, bare, conversation_at
 from adagym.digest import observation_digest
-from adagym.envs.base import ToolEnv
 from adagym.errors import InfraError, UsageError
 from adagym.policies.base import TokenTrace
-from adagym.types import Observation, Task, Trajectory
-
-GymEnv = gym.Env[Observation, str]
-"""A :class:`~adagym.envs.base.ToolEnv`, perhaps wrapped."""
+from adagym.types import Task, Trajectory
 
 
 @dataclass(frozen=True)
@@ -63,11 +58,6 @@ class _Episode:
     """Seeds the agent's sampling."""
     turn: int = 0
 
-    @property
-    def inner(self) -> ToolEnv:
-        """The environment without wrappers."""
-        return cast(ToolEnv, self.env.unwrapped)
-
 
 @dataclass
 class _Run:
@@ -102,9 +92,7 @@ class Collector:
         self._made: list[GymEnv] = []
         self._episodes = 0
 
-    def collect(
-        self, jobs: Iterable[Job], on_episode: Callable[[Rollout], None] | None = None
-    ) -> Iterator[Rollout]:
+    def collect(self, jobs: Iterable[Job], on_episode: Callable[[Rollout], None] | None = None) -> Iterator[Rollout]:
         """Play every job and yield the episodes as they finish.
 
         The agent's sampling seed depends on the job's seed and its place among the jobs of its group alone,
@@ -168,23 +156,14 @@ class Collector:
             digest = observation_digest(observation)
             if run.digests.setdefault(job.group, digest) != digest:
                 raise InfraError(
-                    f"Job {index} (task {job.task!r}, seed {job.seed}) starts with another observation than the first "
+                    f"Job {index} (task {task_name(job.task)}, seed {job.seed}) starts with another observation than the first "
                     f"member of its group `{job.group}`. Members of a group need the same task and seed."
                 )
         self._submit(run, episode)
 
     def _submit(self, run: _Run, episode: _Episode) -> None:
-        env = episode.inner
-        conversation = Conversation(
-            key=episode.key,
-            group=episode.job.group,
-            seed=episode.seed,
-            turn=episode.turn,
-            family=env.family if env.task is None else env.task.family,
-            dialect=env.action_space.dialect,
-            tools=env.action_space.tools,
-            messages=tuple(env.messages),
-            action_space=env.action_space,
+        conversation = conversation_at(
+            episode.env, episode.key, turn=episode.turn, seed=episode.seed, group=episode.job.group
         )
         try:
             self.agent.submit(conversation)
@@ -218,16 +197,14 @@ class Collector:
             self._void(run, episode, str(error))
             return
         if terminated or truncated:
-            self._finish(run, episode, episode.inner.trajectory())
+            self._finish(run, episode, bare(episode.env).trajectory())
             return
         episode.turn += 1
         self._submit(run, episode)
 
     def _void(self, run: _Run, episode: _Episode, error: str) -> None:
-        played = episode.inner.trajectory()
-        self._finish(
-            run, episode, replace(played, outcome="infra_failure", reward=None, reward_parts={}, error=error)
-        )
+        played = bare(episode.env).trajectory()
+        self._finish(run, episode, replace(played, outcome="infra_failure", reward=None, reward_parts={}, error=error))
 
     def _finish(self, run: _Run, episode: _Episode, trajectory: Trajectory) -> None:
         tokens = self._release(run, episode)
@@ -239,12 +216,17 @@ class Collector:
         return self.agent.finish(episode.key)
 
 
+def task_name(task: int | str | Task) -> str:
+    """A job's task in a word."""
+    return task.id if isinstance(task, Task) else str(task)
+
+
 def _never_started(episode: _Episode, error: str) -> Trajectory:
     task = episode.job.task
     return Trajectory(
-        env_id=episode.inner.env_id,
+        env_id=bare(episode.env).env_id,
         env_kwargs={},
-        task=task if isinstance(task, Task) else Task(id=str(task), family="", prompt=""),
+        task=task if isinstance(task, Task) else Task(id=task_name(task), family="", prompt=""),
         seed=episode.job.seed,
         dialect="",
         messages=(),

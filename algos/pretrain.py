@@ -34,7 +34,7 @@ class Pretrain:
 
     out: Path
     """Folder to write."""
-    steps: int = 5000
+    steps: int = 6000
     batch_size: int = 12
     seed: int = 0
     threads: int = 1

@@ -9,18 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import gymnasium as gym
 import numpy as np
 from gymnasium.error import ResetNeeded
 
+from adagym.envs.episode import VOID_TEXT, Episode, Snapshot, observe, own, readable
 from adagym.envs.tasks import load_tasks
 from adagym.errors import InfraError, UsageError
 from adagym.protocol import DIALECTS, Dialect
 from adagym.protocol.base import PromptStyle
-from adagym.rewards import PRESETS, Preset, Score
+from adagym.rewards import PRESETS, Preset
 from adagym.spaces import ActionText, ImageTuple, Situation, UnicodeText
 from adagym.tools.executor import Executor
 from adagym.types import (
@@ -30,7 +31,6 @@ from adagym.types import (
     ImageBlock,
     Message,
     Observation,
-    Outcome,
     ParsedAction,
     Step,
     Task,
@@ -38,25 +38,6 @@ from adagym.types import (
     ToolResult,
     Trajectory,
 )
-
-VOID_TEXT = "The environment failed. This episode is void and will not be scored."
-"""Text of the last observation of an episode that an infrastructure failure ended."""
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """The state of an episode at one moment. Opaque: only :meth:`ToolEnv.restore` should read it."""
-
-    task: Task | None
-    seed: int | None
-    tool_names: tuple[str, ...]
-    messages: tuple[Message, ...]
-    steps: tuple[Step, ...]
-    images: Mapping[str, Array]
-    outcome: Outcome
-    score: Score | None
-    error: str | None
-    rng: np.random.Generator
 
 
 class ToolEnv(gym.Env[Observation, str]):
@@ -122,11 +103,20 @@ class ToolEnv(gym.Env[Observation, str]):
         self._executors: dict[tuple[str, ...], Executor] = {}
         self._positions: dict[str, int] | None = None
         self._equip(self.default_tools if self._tools is None else self._tools)
-        self.observation_space = gym.spaces.Dict({"text": UnicodeText(), "images": ImageTuple()})
+        self._episode: Episode | None = None
+        spaces: dict[str, gym.Space[Any]] = {"text": UnicodeText(), "images": ImageTuple()}
+        self.observation_space: gym.Space[Any] = gym.spaces.Dict(spaces)
         self.action_space: ActionText = ActionText(dialect, self._executor.specs)
-        self.messages: list[Message] = []
-        self.task: Task | None = None
-        self._clear(None, None)
+
+    @property
+    def task(self) -> Task | None:
+        """The task of the episode, or None before the first reset."""
+        return None if self._episode is None else self._episode.task
+
+    @property
+    def messages(self) -> list[Message]:
+        """The transcript so far: system prompt, task, then actions and results. Empty before the first reset."""
+        return [] if self._episode is None else self._episode.messages
 
     def reset(
         self, *, seed: int | None = None, options: Mapping[str, Any] | None = None
@@ -147,19 +137,18 @@ class ToolEnv(gym.Env[Observation, str]):
         """
         super().reset(seed=seed)
         task = self._choose(dict(options or {}))
-        pictures = tuple(_own(image.load(), shared=isinstance(image, ArrayImage)) for image in task.images)
-        self._clear(task, seed)
+        pictures = tuple(own(image.load(), shared=isinstance(image, ArrayImage)) for image in task.images)
         if self._tools is None:
             self._equip(self.default_tools if task.tool_names is None else task.tool_names)
-        self._images.update((f"img_{number}", picture) for number, picture in enumerate(pictures, 1))
         system = self._dialect.system_prompt(self._executor.specs, self._prompt)
-        blocks: list[Block] = [ImageBlock(name, picture) for name, picture in self._images.items()]
-        self.messages = [
+        images = {f"img_{number}": picture for number, picture in enumerate(pictures, 1)}
+        shown: list[Block] = [ImageBlock(name, picture) for name, picture in images.items()]
+        messages = [
             Message("system", (TextBlock(system),)),
-            Message("user", (*blocks, TextBlock(task.prompt))),
+            Message("user", (*shown, TextBlock(task.prompt))),
         ]
-        self._situate()
-        return _observation(f"{system}\n\n{task.prompt}", pictures), self._info(None, None)
+        self._continue(Episode(task, seed, self._names, messages, images))
+        return observe(f"{system}\n\n{task.prompt}", pictures), self._info(None, None)
 
     def step(self, action: str) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Read one action text; see the class.
@@ -175,19 +164,22 @@ class ToolEnv(gym.Env[Observation, str]):
         Raises:
             ResetNeeded: No episode is running.
         """
-        if self.task is None or self._outcome != "running":
+        episode = self._episode
+        if episode is None or episode.outcome != "running":
             raise ResetNeeded("No episode is running: call `reset()` before `step()`.")
         parsed = self._dialect.parse(action)
-        self.messages.append(Message("assistant", (TextBlock(parsed.text),)))
+        episode.messages.append(Message("assistant", (TextBlock(parsed.text),)))
+        result: ToolResult | None = None
         try:
-            result, observation = self._answer(parsed)
+            result, observation = self._respond(episode, parsed)
         except InfraError as error:
-            return self._fail(parsed, error)
-        if parsed.answer is not None:
-            self._outcome = "answered"
-        elif len(self._steps) + 1 >= self._max_turns:
-            self._outcome = "truncated"
-        return self._record(parsed, result, observation)
+            episode.outcome, episode.error = "infra_failure", str(error)
+            observation = observe(VOID_TEXT, ())
+        if episode.outcome == "running" and parsed.answer is not None:
+            episode.outcome = "answered"
+        elif episode.outcome == "running" and len(episode.steps) + 1 >= self._max_turns:
+            episode.outcome = "truncated"
+        return self._record(episode, parsed, result, observation)
 
     def trajectory(self) -> Trajectory:
         """Return the episode so far.
@@ -195,51 +187,35 @@ class ToolEnv(gym.Env[Observation, str]):
         Raises:
             ResetNeeded: No episode was started.
         """
-        if self.task is None:
-            raise ResetNeeded("No episode was started: call `reset()` before `trajectory()`.")
+        episode = self._started("trajectory")
         return Trajectory(
             env_id=self.env_id if self.spec is None else self.spec.id,
             env_kwargs=dict(self._kwargs),
-            task=self.task,
-            seed=self._seed,
+            task=episode.task,
+            seed=episode.seed,
             dialect=self._dialect.name,
-            messages=tuple(self.messages),
-            steps=tuple(self._steps),
-            outcome=self._outcome,
-            reward=None if self._score is None else self._score.total,
-            reward_parts={} if self._score is None else dict(self._score.parts),
-            error=self._error,
+            messages=tuple(episode.messages),
+            steps=tuple(episode.steps),
+            outcome=episode.outcome,
+            reward=None if episode.score is None else episode.score.total,
+            reward_parts={} if episode.score is None else dict(episode.score.parts),
+            error=episode.error,
         )
 
     def snapshot(self) -> Snapshot:
         """Return the state of the episode, picklable, to continue from it later or in a copy."""
-        return Snapshot(
-            self.task,
-            self._seed,
-            self._names,
-            tuple(self.messages),
-            tuple(self._steps),
-            dict(self._images),
-            self._outcome,
-            self._score,
-            self._error,
-            deepcopy(self.np_random),
-        )
+        return Snapshot(None if self._episode is None else self._episode.copy(), deepcopy(self.np_random))
 
     def restore(self, snapshot: Snapshot) -> None:
         """Continue from a snapshot of this environment or one with the same arguments."""
-        self._clear(snapshot.task, snapshot.seed)
-        self._equip(snapshot.tool_names)
-        self.messages = list(snapshot.messages)
-        self._steps = list(snapshot.steps)
-        self._images.update(snapshot.images)
-        self._outcome = snapshot.outcome
-        self._score = snapshot.score
-        self._error = snapshot.error
         self.np_random = deepcopy(snapshot.rng)
-        self._situate()
+        if snapshot.episode is None:
+            self._episode = None
+            return
+        self._equip(snapshot.episode.tool_names)
+        self._continue(snapshot.episode.copy())
 
-    def render(self) -> Array | str | None:  # type: ignore[override]
+    def render(self) -> Array | str | None:
         """Return the latest picture or the transcript, by render mode.
 
         Raises:
@@ -247,17 +223,22 @@ class ToolEnv(gym.Env[Observation, str]):
         """
         if self.render_mode is None:
             return None
-        if self.task is None:
-            raise ResetNeeded("No episode was started: call `reset()` before `render()`.")
+        episode = self._started("render")
         if self.render_mode == "ansi":
-            return "\n\n".join(f"[{message.role}]\n{_readable(message)}" for message in self.messages)
-        last = next(reversed(self._images.values()), np.zeros((64, 64, 3), np.uint8))
-        return last.copy()
+            return "\n\n".join(f"[{message.role}]\n{readable(message)}" for message in episode.messages)
+        if not episode.images:
+            return np.zeros((64, 64, 3), np.uint8)
+        latest: Array = next(reversed(episode.images.values())).copy()
+        return latest
 
     def close(self) -> None:
         """Release the episode. Closing twice is allowed."""
-        self._clear(None, None)
-        self.messages = []
+        self._episode = None
+
+    def _started(self, method: str) -> Episode:
+        if self._episode is None:
+            raise ResetNeeded(f"No episode was started: call `reset()` before `{method}()`.")
+        return self._episode
 
     def _choose(self, options: dict[str, Any]) -> Task:
         wanted = options.pop("task", None)
@@ -291,67 +272,60 @@ class ToolEnv(gym.Env[Observation, str]):
             self._executors[self._names] = Executor(self._names)
         self._executor = self._executors[self._names]
 
-    def _clear(self, task: Task | None, seed: int | None) -> None:
-        self.task = task
-        self._seed = seed
-        self._steps: list[Step] = []
-        self._images: dict[str, Array] = {}
-        self._outcome: Outcome = "running"
-        self._score: Score | None = None
-        self._error: str | None = None
-
-    def _situate(self) -> None:
+    def _continue(self, episode: Episode) -> None:
+        self._episode = episode
         self.action_space.tools = self._executor.specs
-        self.action_space.situation = Situation(self._images, self.task)
+        self.action_space.situation = Situation(episode.images, episode.task)
 
-    def _answer(self, parsed: ParsedAction) -> tuple[ToolResult | None, Observation]:
-        """Run the call, if there is one, and say what is new."""
+    def _respond(self, episode: Episode, parsed: ParsedAction) -> tuple[ToolResult | None, Observation]:
+        """Run the call, if there is one, and say what is new.
+
+        Raises:
+            InfraError: The tool broke, which is not the agent's doing.
+        """
         if parsed.answer is not None:
-            return None, _observation("", ())
+            return None, observe("", ())
         if parsed.call is None:
             message = self._dialect.complain(parsed.error or "")
-            self.messages.append(message)
-            return None, _observation(message.text, ())
-        result = self._executor.run(parsed.call, self._images)
+            episode.messages.append(message)
+            return None, observe(message.text, ())
+        result = self._executor.run(parsed.call, episode.images)
         shown = result if self._tool_images else replace(result, images=())
-        names = [f"img_{len(self._images) + number}" for number in range(1, len(shown.images) + 1)]
+        names = [f"img_{len(episode.images) + number}" for number in range(1, len(shown.images) + 1)]
         message = self._dialect.observe(shown, names)
-        observation = _observation(message.text, shown.images)
+        observation = observe(message.text, shown.images)
         if observation not in self.observation_space:
             raise InfraError(f"The tool `{result.tool}` returned text or pictures outside the observation space.")
-        self.messages.append(message)
-        self._images.update(zip(names, shown.images, strict=True))
+        episode.messages.append(message)
+        episode.images.update(zip(names, shown.images, strict=True))
         return result, observation
 
     def _record(
-        self, parsed: ParsedAction, result: ToolResult | None, observation: Observation
+        self, episode: Episode, parsed: ParsedAction, result: ToolResult | None, observation: Observation
     ) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
-        ended = self._outcome != "running"
-        terminated, truncated = self._outcome == "answered", ended and self._outcome != "answered"
+        terminated = episode.outcome == "answered"
+        truncated = episode.outcome in ("truncated", "infra_failure")
+        # The caller may change the dict it gets; the record keeps its own.
         kept: Observation = {"text": observation["text"], "images": observation["images"]}
-        self._steps.append(Step(parsed.text, parsed, result, kept, 0.0, terminated, truncated))
+        episode.steps.append(Step(parsed.text, parsed, result, kept, 0.0, terminated, truncated))
         reward = 0.0
-        if ended and self._outcome != "infra_failure" and self.task is not None:
-            self._score = self._preset(self.task, self.trajectory())
-            reward = 0.0 if self._score.total is None else float(self._score.total)
-            self._steps[-1] = replace(self._steps[-1], reward=reward)
+        if episode.outcome in ("answered", "truncated"):
+            episode.score = self._preset(episode.task, self.trajectory())
+            reward = 0.0 if episode.score.total is None else float(episode.score.total)
+            episode.steps[-1] = replace(episode.steps[-1], reward=reward)
         return observation, reward, terminated, truncated, self._info(parsed, result)
-
-    def _fail(self, parsed: ParsedAction, error: InfraError) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
-        self._outcome = "infra_failure"
-        self._error = str(error)
-        return self._record(parsed, None, _observation(VOID_TEXT, ()))
 
     def _info(self, parsed: ParsedAction | None, result: ToolResult | None) -> dict[str, Any]:
         """The same keys always; values that compare, so without pictures and times."""
+        episode = self._started("info")
         return {
-            "task_id": "" if self.task is None else self.task.id,
-            "turn": len(self._steps),
+            "task_id": episode.task.id,
+            "turn": len(episode.steps),
             "call": None if parsed is None else parsed.call,
             "result": None if result is None else replace(result, images=(), seconds=0.0),
             "parse_error": None if parsed is None else parsed.error_kind,
-            "reward_parts": {} if self._score is None else dict(self._score.parts),
-            "outcome": self._outcome,
+            "reward_parts": {} if episode.score is None else dict(episode.score.parts),
+            "outcome": episode.outcome,
         }
 
 
@@ -362,25 +336,3 @@ def _check_arguments(max_turns: int, prompt: str, render_mode: str | None, rende
         raise UsageError(f'prompt must be "full" or "brief", not {prompt!r}.')
     if render_mode is not None and render_mode not in render_modes:
         raise UsageError(f"render_mode must be None or one of {', '.join(render_modes)}, not {render_mode!r}.")
-
-
-def _own(picture: Array, *, shared: bool) -> Array:
-    """A picture the episode owns: one that the caller holds too is copied."""
-    return picture.copy() if shared else picture
-
-
-def _observation(text: str, images: Sequence[Array]) -> Observation:
-    """Pictures are read-only views: no copy is made, and no caller can change the episode through them."""
-    views = tuple(image.view() for image in images)
-    for view in views:
-        view.flags.writeable = False
-    return {"text": text, "images": views}
-
-
-def _readable(message: Message) -> str:
-    return "".join(
-        block.text
-        if isinstance(block, TextBlock)
-        else f"[{block.name}: {block.image.shape[1]}x{block.image.shape[0]}]\n"
-        for block in message.content
-    )

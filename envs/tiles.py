@@ -19,6 +19,7 @@ _NATIVE = 64
 """Pixels per side at which our tiles are designed."""
 _SMOOTH = 4
 """Tiles are drawn this many times larger and scaled down, which smooths their edges."""
+_BORDER = (180, 202, 222)
 MIN_CELL, MAX_CELL = 12, 256
 
 
@@ -70,8 +71,10 @@ def _own_tile(kind: str, cell: int) -> Array:
         _draw_elf(pen)
     elif kind == "G":
         _draw_gift(pen)
-    pen.frame((180, 202, 222))
-    return np.asarray(image.resize((cell, cell), Image.Resampling.LANCZOS))
+    tile = np.array(image.resize((cell, cell), Image.Resampling.LANCZOS))
+    tile[[0, -1], :] = _BORDER
+    tile[:, [0, -1]] = _BORDER
+    return tile
 
 
 def _draw_hole(pen: _Pen) -> None:
@@ -110,7 +113,6 @@ class _Pen:
 
     def __init__(self, image: Image.Image) -> None:
         self._draw = ImageDraw.Draw(image)
-        self._side = image.size[0]
 
     def line(self, points: tuple[int, ...], colour: _Colour, width: int) -> None:
         self._draw.line(_scaled(points), fill=colour, width=width * _SMOOTH)
@@ -129,9 +131,6 @@ class _Pen:
 
     def rectangle(self, box: tuple[int, ...], colour: _Colour) -> None:
         self._draw.rectangle(_scaled(box), fill=colour)
-
-    def frame(self, colour: _Colour) -> None:
-        self._draw.rectangle((0, 0, self._side - 1, self._side - 1), outline=colour, width=_SMOOTH)
 
 
 def _scaled(values: tuple[int, ...]) -> list[int]:

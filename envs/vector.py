@@ -59,7 +59,8 @@ class ToolVectorEnv(gym.vector.VectorEnv[dict[str, Any], Sequence[str], NDArray[
             always get the same task and seed.
         workers: ``"inline"`` steps in the calling thread, ``"threads"`` and ``"processes"`` in parallel.
         num_workers: Threads or processes; None takes the number of environments, at most 8.
-        start_method: How processes start, ``"spawn"`` or ``"forkserver"``.
+        start_method: How processes start, ``"spawn"`` or ``"forkserver"``. Both import the main script anew, so
+            it needs the usual ``if __name__ == "__main__":``.
 
     Raises:
         UsageError: The sizes do not fit together.
@@ -81,7 +82,7 @@ class ToolVectorEnv(gym.vector.VectorEnv[dict[str, Any], Sequence[str], NDArray[
         if num_envs < 1 or group_size < 1 or num_envs % group_size:
             raise UsageError(
                 f"num_envs must be a positive multiple of group_size, not {num_envs} and {group_size}; "
-                f"with groups of {max(group_size, 1)}, try {max(group_size, 1) * max(1, num_envs // max(group_size, 1))}."
+                f"try {max(num_envs - num_envs % max(group_size, 1), group_size, 1)}."
             )
         count = min(num_envs, 8) if num_workers is None else num_workers
         if not 1 <= count <= num_envs:
@@ -98,7 +99,7 @@ class ToolVectorEnv(gym.vector.VectorEnv[dict[str, Any], Sequence[str], NDArray[
         self._pool: Pool = _pool(workers, make_env, num_envs, count, start_method)
         self.closed = False
 
-    def reset(  # type: ignore[override]
+    def reset(
         self,
         *,
         seed: int | Sequence[int | None] | None = None,

@@ -40,9 +40,10 @@ class VSPNavigation(ToolEnv):
     | Key | Space | Content |
     |---|---|---|
     | `text` | `UnicodeText` | at reset the system prompt and the task; then tool results and errors |
-    | `images` | `ImageTuple` | at reset the map; then the pictures a tool made; each `(height, width, 3)` `uint8` RGB, read-only |
+    | `images` | `ImageTuple` | at reset the map; then pictures made by tools; read-only |
 
-    Pictures are addressed as `img_1`, `img_2`, ... in order of appearance.
+    A picture is `(height, width, 3)` `uint8` RGB. Tools address pictures as `img_1`, `img_2`, ... in order of
+    appearance.
 
     ## Rewards
 
@@ -65,14 +66,14 @@ class VSPNavigation(ToolEnv):
 
     | Argument | Type | Default | Meaning |
     |---|---|---|---|
-    | `tasks` | str, sequence of `Task`, None | None | task source, such as `vsp-generated:sides=4-6-8` or `vsp:DIR`; None is `vsp-generated` |
-    | `tools` | sequence of str, None | None | tools offered; None offers `Point`, `Draw2DPath`, `AStar` |
+    | `tasks` | str, sequence of `Task` | None | `vsp-generated:sides=4-6` or `vsp:DIR`; None: `vsp-generated` |
+    | `tools` | sequence of str | None | tools offered; None offers `Point`, `Draw2DPath`, `AStar` |
     | `dialect` | str | `"adareasoner"` | how calls and answers are written |
     | `reward` | str | `"tool_grpo"` | preset that scores the finished episode |
     | `max_turns` | int | 10 | actions before truncation |
     | `prompt` | str | `"full"` | `"full"` or `"brief"` explanation of the tools |
     | `tool_images` | bool | True | whether pictures made by tools are shown and addressable |
-    | `render_mode` | str, None | None | `"rgb_array"`: the latest picture; `"ansi"`: the transcript |
+    | `render_mode` | str | None | `"rgb_array"`: the latest picture; `"ansi"`: the transcript |
 
     >>> import adagym, gymnasium
     >>> env = gymnasium.make("adagym/VSPNavigation-v0", tasks="vsp-generated:sides=3,n=5", max_turns=4)

@@ -55,7 +55,7 @@ def documents(seed: int) -> Iterator[Document]:
     rng = np.random.default_rng([seed, 20260131])
     makers = (errand, scan, repeat)
     while True:
-        yield makers[int(rng.choice(3, p=[0.55, 0.25, 0.2]))](rng)
+        yield makers[int(rng.choice(3, p=[0.6, 0.15, 0.25]))](rng)
 
 
 def scan(rng: np.random.Generator) -> Document:
@@ -97,8 +97,8 @@ class _Errand:
         self.join = _spec(names[1], "Works on what was found", tuple(picked[2 : 2 + len(self.things)]))
         self.list_field = str(rng.choice(LIST_FIELDS))
         self.move_field = str(rng.choice(MOVE_FIELDS))
-        self.picture: Array | None = MapImage(_rows(rng), cell=CELL).load() if rng.random() < 0.5 else None
-        self.echo = self.picture is not None and rng.random() < 0.5
+        self.picture: Array | None = MapImage(_rows(rng), cell=CELL).load() if rng.random() < 0.35 else None
+        self.echo = self.picture is not None and rng.random() < 0.4
         """Whether results carry a picture."""
 
     def document(self) -> Document:
@@ -129,7 +129,7 @@ class _Errand:
         return Message("user", (*blocks, TextBlock(text)))
 
     def _turn(self, call: ToolCall, think: str, result: ToolResult, image: int | None) -> list[Message]:
-        if self.rng.random() < 0.3:
+        if self.rng.random() < 0.1:
             think = f"{self.rng.choice(NOTES)} {think}"
         images: tuple[Array, ...] = ()
         if self.echo and self.picture is not None and image is not None:
@@ -153,7 +153,7 @@ def _spec(name: str, description: str, parameters: tuple[str, ...]) -> ToolSpec:
 
 
 def _dialect(rng: np.random.Generator) -> Dialect:
-    return DIALECTS.load(str(rng.choice(["adareasoner", "adatooler", "hermes"], p=[0.7, 0.15, 0.15])))
+    return DIALECTS.load(str(rng.choice(["adareasoner", "adatooler", "hermes"], p=[0.8, 0.1, 0.1])))
 
 
 def _system(dialect: Dialect, tools: tuple[ToolSpec, ...]) -> Message:
@@ -182,16 +182,17 @@ def _pairs(rng: np.random.Generator, *, short: bool = False) -> Pairs:
     """Coordinates of distinct cells; mostly in reading order, as tools give them."""
     side = int(rng.choice(SIDES))
     most = 1 if short and rng.random() < 0.7 else min(side * side, 26)
-    cells = rng.choice(side * side, size=int(rng.integers(1, most + 1)), replace=False)
+    size = int(rng.integers(1, rng.integers(1, most + 1) + 1))
+    cells = rng.choice(side * side, size=size, replace=False)
     if rng.random() < 0.7:
         cells = np.sort(cells)
     return [[int(cell % side) * CELL + CELL // 2, int(cell // side) * CELL + CELL // 2] for cell in cells]
 
 
 def _moves(rng: np.random.Generator) -> str:
-    """Up to 18 moves with runs, as paths have."""
-    length = int(rng.integers(0, 19)) if rng.random() < 0.9 else int(rng.integers(10, 25))
-    moves = [str(rng.choice(list("LRUD")))] if length else []
+    """1 to 24 moves with runs, as paths have; short ones are more frequent."""
+    length = int(rng.integers(1, rng.integers(1, 25) + 1))
+    moves = [str(rng.choice(list("LRUD")))]
     while len(moves) < length:
         moves.append(moves[-1] if rng.random() < 0.4 else str(rng.choice(list("LRUD"))))
     return ",".join(moves)

@@ -2,28 +2,60 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
+import pickle
 from collections.abc import Callable
-from dataclasses import fields, is_dataclass
+from dataclasses import is_dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from adagym.agents import AGENTS, Agent
+from adagym.agents.human import HumanAgent
+from adagym.agents.scripted import ExpertAgent
 from adagym.algos.collect import Collector, Job
 from adagym.cli import COMMANDS
+from adagym.cli.list import REGISTRIES, registry_of
 from adagym.envs import ENVS
-from adagym.envs.base import ToolEnv
 from adagym.envs.tasks import SOURCES, load_tasks
+from adagym.envs.vsp_navigation import VSPNavigation
 from adagym.evals.spec import make_agent
 from adagym.protocol import DIALECTS
 from adagym.rewards import PRESETS, REWARDS
 from adagym.store import Store
 from adagym.testing import check_agent, check_dialect, check_env, check_reward, check_task_source, check_tool
 from adagym.tools import TOOLS
+from adagym.types import Trajectory
 
-ROOT = Path(__file__).resolve().parents[1]
-NAVIGATION = "adagym/VSPNavigation-v0"
+FAMILIES = ("vsp_navigation", "vsp_verification")
+
+
+@pytest.fixture(scope="module")
+def expert_episodes() -> list[Trajectory]:
+    """Six finished episodes; the tasks are the first of the seeds that ``check_agent`` uses, twice."""
+    collector = Collector(VSPNavigation, ExpertAgent())
+    tasks = []
+    env = VSPNavigation()
+    for seed in range(3):
+        env.reset(seed=seed)
+        assert env.task is not None
+        tasks.append((env.task, seed))
+    return [rollout.trajectory for rollout in collector.collect([Job(task, seed) for task, seed in [*tasks, *tasks]])]
+
+
+@pytest.mark.parametrize("kind", REGISTRIES)
+def test_every_name_of_a_kind_loads_and_is_summarised(kind: str) -> None:
+    for entry in registry_of(kind):
+        assert entry.summary, f"{kind}: `{entry.name}` has no summary"
+        assert registry_of(kind).load(entry.name) is not None
+
+
+def test_every_registry_is_listed() -> None:
+    registered = {id(registry_of(kind)) for kind in REGISTRIES}
+    assert registered == {id(registry) for registry in (ENVS, SOURCES, TOOLS, REWARDS, PRESETS, AGENTS, DIALECTS)}
 
 
 @pytest.mark.parametrize("name", ENVS.names())
@@ -33,24 +65,98 @@ def test_environments(name: str) -> None:
 
 @pytest.mark.parametrize("name", TOOLS.names())
 def test_tools(name: str) -> None:
-    maps = load_tasks("vsp-generated:sides=4,n=1", "vsp_navigation")[0].images[0].load()
-    check_tool(name, (maps,))
+    map_image = load_tasks("vsp-generated:sides=4,n=1", "vsp_navigation")[0].images[0].load()
+    check_tool(name, (map_image,))
     check_tool(name, (np.zeros((40, 60, 3), np.uint8),))
 
 
 @pytest.mark.parametrize("name", REWARDS.names())
-def test_rewards(name: str) -> None:
+def test_rewards(name: str, expert_episodes: list[Trajectory]) -> None:
     check_reward(name)
+    check_reward(name, expert_episodes)
 
 
 @pytest.mark.parametrize("name", PRESETS.names())
-def test_presets(name: str) -> None:
+def test_presets(name: str, expert_episodes: list[Trajectory]) -> None:
     preset = PRESETS.load(name)
-    check_reward(lambda_free_total(name))
-    assert callable(preset)
+    copy = pickle.loads(pickle.dumps(preset))
+    for trajectory in expert_episodes:
+        score = preset(trajectory.task, trajectory)
+        assert score == preset(trajectory.task, trajectory) == copy(trajectory.task, trajectory)
+        assert score.total is not None
+        assert 0 <= score.total <= 8
+        assert set(score.parts) == {"format", "tool", "accuracy"}
+        void = replace(trajectory, outcome="infra_failure")
+        assert preset(trajectory.task, void).total is None
 
 
 @pytest.mark.parametrize("name", DIALECTS.names())
 def test_dialects(name: str) -> None:
     check_dialect(name)
     assert DIALECTS.load(name).name == name
+
+
+def benchmark_folder(folder: Path, family: str) -> Path:
+    """The smallest folder in the benchmark's layout: one map, one picture."""
+    maps = folder / {"vsp_navigation": "task-main/maps/level2", "vsp_verification": "task4/maps/level_step3"}[family]
+    files = {
+        "table/0.txt": "| | Col 1 | Col 2 |\n| Row 1 | @ | _ |\n| Row 2 | # | * |\n",
+        "text/0.txt": "SF\nHG\n",
+        "question/0.txt": "RD",
+        "answer/0.txt": "Y",
+    }
+    for name, content in files.items():
+        path = maps / name
+        path.parent.mkdir(parents=True)
+        path.write_text(content)
+    (maps / "img").mkdir()
+    Image.new("RGB", (128, 128)).save(maps / "img" / "0.png")
+    return folder
+
+
+SPECS: dict[str, Callable[[Path, str], str]] = {
+    "vsp-generated": lambda folder, family: "vsp-generated:sides=4-5,n=30",
+    "vsp": lambda folder, family: f"vsp:{benchmark_folder(folder, family)}",
+}
+"""A spec of each task source, given a folder to write in."""
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("name", SOURCES.names())
+def test_task_sources(name: str, family: str, tmp_path: Path) -> None:
+    check_task_source(load_tasks(SPECS[name](tmp_path, family), family), family)
+
+
+def saved(folder: Path, episodes: list[Trajectory]) -> Path:
+    with Store(folder / "episodes.jsonl") as store:
+        for trajectory in episodes:
+            store.append(trajectory)
+    return store.path
+
+
+AGENT_MAKERS: dict[str, Callable[[Path, list[Trajectory]], Agent]] = {
+    "random": lambda folder, episodes: make_agent("random"),
+    "expert": lambda folder, episodes: make_agent("expert"),
+    "human": lambda folder, episodes: HumanAgent(input_fn=lambda prompt: "R,R,D"),
+    "replay": lambda folder, episodes: make_agent(f"replay:{saved(folder, episodes)}"),
+    "tiny": lambda folder, episodes: make_agent("tiny"),
+    # The embedded model is one of transformers' image-text models.
+    "hf": lambda folder, episodes: make_agent(f"hf:{importlib.import_module('adagym.policies.tiny').BASE}"),
+}
+"""How each agent is made for the contract kit."""
+
+
+@pytest.mark.parametrize("name", AGENTS.names())
+def test_agents(name: str, tmp_path: Path, expert_episodes: list[Trajectory]) -> None:
+    agent = AGENT_MAKERS[name](tmp_path, expert_episodes)
+    assert isinstance(agent, AGENTS.load(name))
+    assert agent.name == name
+    check_agent(agent)
+
+
+@pytest.mark.parametrize("name", COMMANDS.names())
+def test_commands(name: str) -> None:
+    command = COMMANDS.load(name)
+    assert is_dataclass(command)
+    assert f"Example: adagym {name}" in (inspect.getdoc(command) or "")
+    assert callable(command.run)

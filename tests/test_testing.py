@@ -17,6 +17,7 @@ from adagym import testing
 from adagym.agents.base import Agent, Conversation
 from adagym.agents.random import RandomAgent
 from adagym.envs.base import ToolEnv
+from adagym.envs.contract import check_page
 from adagym.envs.tasks import load_tasks
 from adagym.envs.vsp_navigation import VSPNavigation
 from adagym.protocol import DIALECTS
@@ -158,7 +159,7 @@ def test_undocumented_arguments_are_named() -> None:
             super().__init__(tasks)
 
     with pytest.raises(AssertionError, match=r"the signature names \['tasks', 'colour'\]"):
-        testing.check_page(More)
+        check_page(More)
 
 
 _count = itertools.count()

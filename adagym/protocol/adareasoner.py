@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from adagym.protocol.tags import TagDialect
 
-_FULL = """You are a visual assistant. You solve visual problems by your own sight and, where it helps, by calling tools.
+_FULL = """You are a visual assistant. You solve visual problems by your own sight and, where it helps, by calling \
+tools.
 
 ## Tools
 {tools}

@@ -36,9 +36,15 @@ class Dialect(Protocol):
     lists). What has no such form, for example an answer that holds the closing tag, is a ``UsageError``.
     """
 
-    name: str
-    stop: tuple[str, ...]
-    """Strings after which generation may stop; each is part of the action."""
+    @property
+    def name(self) -> str:
+        """The registered name."""
+        ...
+
+    @property
+    def stop(self) -> tuple[str, ...]:
+        """Strings after which generation may stop; each is part of the action."""
+        ...
 
     def parse(self, text: object) -> ParsedAction:
         """Read one action."""
@@ -115,9 +121,7 @@ def read_json(source: str) -> Any:
         ParseFailure: The text is not such JSON.
     """
     try:
-        value = json.loads(
-            source, parse_constant=_refuse_constant, parse_float=_finite, object_pairs_hook=_unique_keys
-        )
+        value = json.loads(source, parse_constant=_refuse_constant, parse_float=_finite, object_pairs_hook=_unique_keys)
         json.dumps(value, ensure_ascii=False).encode()
     except ParseFailure:
         raise

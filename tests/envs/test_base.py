@@ -14,7 +14,8 @@ from gymnasium.error import ResetNeeded
 
 import adagym  # noqa: F401  (registers the ids)
 from adagym.envs import ENVS
-from adagym.envs.base import VOID_TEXT, ToolEnv
+from adagym.envs.base import ToolEnv
+from adagym.envs.episode import VOID_TEXT
 from adagym.envs.tasks import load_tasks
 from adagym.envs.vsp_navigation import VSPNavigation
 from adagym.envs.vsp_verification import VSPVerification
@@ -162,7 +163,8 @@ def test_failed_calls_are_results(env: VSPNavigation, action: str, code: int) ->
     assert info["parse_error"] is None
     assert f'"error_code": {code}' in observation["text"]
     assert observation["images"] == ()
-    assert not (terminated or truncated)
+    assert not terminated
+    assert not truncated
 
 
 def test_the_turn_limit_truncates() -> None:

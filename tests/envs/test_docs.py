@@ -8,7 +8,7 @@ import importlib
 import pytest
 
 from adagym.envs import ENVS
-from adagym.testing import check_page
+from adagym.envs.contract import check_page
 
 
 @pytest.mark.parametrize("name", ENVS.names())

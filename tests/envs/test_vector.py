@@ -26,23 +26,6 @@ CALL = (
 ANSWER = "<think>Go.</think><response>\\boxed{R}</response>"
 
 
-class Dying(gym.Wrapper[Any, Any, Any, Any]):
-    """Kills its process on the action ``die``."""
-
-    def step(self, action: str) -> Any:
-        if action == "die":
-            os._exit(3)
-        return super().step(action)
-
-
-def make_dying() -> gym.Env[Any, Any]:
-    return Dying(MAKE())
-
-
-def make_failing() -> gym.Env[Any, Any]:
-    raise UsageError("no such thing")
-
-
 @pytest.fixture(params=["inline", "threads", "processes"])
 def envs(request: pytest.FixtureRequest) -> Iterator[ToolVectorEnv]:
     made = ToolVectorEnv(MAKE, 4, group_size=2, workers=request.param, num_workers=2)
@@ -169,6 +152,16 @@ def test_closing_ends_every_worker(workers: Any) -> None:
 
 
 def test_a_dead_worker_is_an_infra_failure() -> None:
+    # Defined in here, because workers cannot import test modules: cloudpickle then sends the code itself.
+    class Dying(gym.Wrapper[Any, Any, Any, Any]):
+        def step(self, action: str) -> Any:
+            if action == "die":
+                os._exit(3)
+            return super().step(action)
+
+    def make_dying() -> gym.Env[Any, Any]:
+        return Dying(MAKE())
+
     envs = ToolVectorEnv(make_dying, 2, workers="processes", num_workers=2)
     envs.reset(seed=0)
     with pytest.raises(InfraError, match=r"adagym-env-1 died \(exit code 3\)"):
@@ -180,15 +173,19 @@ def test_a_dead_worker_is_an_infra_failure() -> None:
 
 
 def test_a_failure_while_making_environments_is_raised() -> None:
-    calls = iter([MAKE()])
-
     def make() -> gym.Env[Any, Any]:
-        return next(calls)  # works for the probe only
+        raise UsageError("no such thing")
 
-    with pytest.raises(StopIteration):
-        ToolVectorEnv(make, 1)
     with pytest.raises(UsageError, match="no such thing"):
-        ToolVectorEnv(make_failing, 1, workers="processes")
+        ToolVectorEnv(make, 1)
+
+    def make_unless_a_worker() -> gym.Env[Any, Any]:
+        if multiprocessing.parent_process() is not None:
+            raise UsageError("not in a worker")
+        return MAKE()
+
+    with pytest.raises(UsageError, match="not in a worker"):
+        ToolVectorEnv(make_unless_a_worker, 2, workers="processes")
 
 
 def test_rendering(envs: ToolVectorEnv) -> None:

@@ -148,7 +148,16 @@ EPISODES: list[tuple[str, list[CallCheck | str], Outcome, float, float, float, f
     ("a bad turn, then wrong", [point(), BAD_TURN, astar(), WRONG], "answered", 0, 8 / 3, 0, 0, 8 / 3),
     ("prose, then right", ["Hm.", RIGHT], "answered", 0, 0, 1, 0, 8),
     ("never answered", [point(), astar()], "truncated", 0, 4, 0, 0, 0),
-    ("answer first, thought after", [f"<response>\\boxed{{{'R,R,D,D,L'}}}</response><think>a</think>"], "answered", 0, 0, 1, 0, 8),  # noqa: E501
+    (
+        "answer first, thought after",
+        [f"<response>\\boxed{{{'R,R,D,D,L'}}}</response><think>a</think>"],
+        "answered",
+        0,
+        0,
+        1,
+        0,
+        8,
+    ),  # noqa: E501
 ]
 
 

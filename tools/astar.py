@@ -1,0 +1,116 @@
+"""AStar: a shortest path between two cells of a map (``AStarWithPixelCoordinate`` of AdaReasoner).
+
+Unlike the original, the grid is the whole map and not the box around the given points, and a goal that cannot
+be reached is a failure and not an empty path.
+"""
+
+from __future__ import annotations
+
+import heapq
+
+from adagym.errors import ErrorCode, ToolError
+from adagym.tools.base import Tool, ToolOutput
+from adagym.tools.maps import read_map
+from adagym.tools.values import ImageArg, Point, PointArg, PointsArg
+from adagym.types import Array
+
+Cell = tuple[int, int]
+"""Column and row."""
+
+DEFAULT_CELL = 64
+"""Pixels per cell where the picture shows no grid."""
+MAX_CELLS = 1_000_000
+_MOVES = {"D": (0, 1), "R": (1, 0), "U": (0, -1), "L": (-1, 0)}
+"""Letter to (column, row) step; equally short paths prefer the earlier letter first."""
+
+
+def astar(
+    start: PointArg, goal: PointArg, obstacles: PointsArg, cell_size: int | None = None, image: ImageArg = "img_1"  # type: ignore[assignment]
+) -> ToolOutput:
+    """Find a shortest path from start to goal around obstacles, as moves L, R, U, D.
+
+    Args:
+        start: Pixel coordinates [x, y] of the start.
+        goal: Pixel coordinates [x, y] of the goal.
+        obstacles: Pixel coordinates [[x, y], ...] of all cells to avoid.
+        cell_size: Pixels per cell side; measured on the image if left out.
+        image: The image of the map, whose size bounds the grid.
+    """
+    size = cell_size_of(image, cell_size, "cell_size")
+    height, width = image.shape[:2]
+    cols, rows = max(1, width // size), max(1, height // size)
+    if cols * rows > MAX_CELLS:
+        raise ToolError(
+            f"A cell_size of {size} makes a grid of {cols}x{rows} cells; at most {MAX_CELLS} are searched.",
+            ErrorCode.INVALID_PARAMETERS,
+            "cell_size",
+        )
+    cells = {name: to_cell(value, size, cols, rows, name) for name, value in (("start", start), ("goal", goal))}
+    blocked = {to_cell(value, size, cols, rows, "obstacles") for value in obstacles}
+    for name, cell in cells.items():
+        if cell in blocked:
+            raise ToolError(f"The {name} is one of the obstacles.", ErrorCode.INVALID_PARAMETERS, name)
+    path = _search(cells["start"], cells["goal"], blocked, cols, rows)
+    if path is None:
+        raise ToolError("There is no path from start to goal around the obstacles.", ErrorCode.TOOL_RUN_FAILED)
+    return ToolOutput({"path": ",".join(path)})
+
+
+def cell_size_of(image: Array, given: int | None, parameter: str) -> int:
+    """The given cell size if it is usable, or the one that the picture shows.
+
+    Raises:
+        ToolError: The given size is not positive or exceeds the picture.
+    """
+    if given is None:
+        reading = read_map(image)
+        return DEFAULT_CELL if reading is None else reading.cell
+    if not 1 <= given <= max(image.shape[:2]):
+        raise ToolError(
+            f"`{parameter}` must be between 1 and {max(image.shape[:2])} pixels, not {given}.",
+            ErrorCode.INVALID_PARAMETERS,
+            parameter,
+        )
+    return given
+
+
+def to_cell(point: Point, size: int, cols: int, rows: int, parameter: str) -> Cell:
+    """The cell that holds a point.
+
+    Raises:
+        ToolError: The point lies outside the grid.
+    """
+    cell = point[0] // size, point[1] // size
+    if cell[0] >= cols or cell[1] >= rows:
+        raise ToolError(
+            f"`{parameter}` holds [{point[0]}, {point[1]}], outside the map of {cols * size}x{rows * size} pixels.",
+            ErrorCode.INVALID_PARAMETERS,
+            parameter,
+        )
+    return cell
+
+
+def _search(start: Cell, goal: Cell, blocked: set[Cell], cols: int, rows: int) -> list[str] | None:
+    """A* with the Manhattan distance. Ties go to the path that comes first in the order D, R, U, L."""
+    queue: list[tuple[int, tuple[int, ...], Cell]] = [(_distance(start, goal), (), start)]
+    letters = list(_MOVES)
+    seen: set[Cell] = set()
+    while queue:
+        _, path, cell = heapq.heappop(queue)
+        if cell == goal:
+            return [letters[index] for index in path]
+        if cell in seen:
+            continue
+        seen.add(cell)
+        for index, (dx, dy) in enumerate(_MOVES.values()):
+            after = cell[0] + dx, cell[1] + dy
+            if 0 <= after[0] < cols and 0 <= after[1] < rows and after not in blocked and after not in seen:
+                heapq.heappush(queue, (len(path) + 1 + _distance(after, goal), (*path, index), after))
+    return None
+
+
+def _distance(cell: Cell, goal: Cell) -> int:
+    return abs(cell[0] - goal[0]) + abs(cell[1] - goal[1])
+
+
+ASTAR = Tool.of(astar, "AStar")

@@ -1,0 +1,76 @@
+"""Draw2DPath: a sequence of moves drawn on the picture with arrow heads.
+
+Unlike the original it refuses directions it does not know and paths that leave the picture.
+"""
+
+from __future__ import annotations
+
+import re
+
+from adagym.errors import ErrorCode, ToolError
+from adagym.tools.astar import cell_size_of
+from adagym.tools.base import Tool, ToolOutput
+from adagym.tools.drawing import COLOURS, draw_arrows
+from adagym.tools.values import ImageArg, PointArg
+
+MAX_MOVES = 1000
+_MOVES = {"L": (-1, 0), "U": (0, -1), "D": (0, 1), "R": (1, 0)}
+
+
+def draw_2d_path(
+    image: ImageArg,
+    start_point: PointArg,
+    directions: str,
+    step: int | None = None,
+    pixel_coordinate: bool = True,
+    line_width: int = 3,
+    line_color: str = "red",
+) -> ToolOutput:
+    """Draw a path of moves on an image, with an arrow head at the end of each move.
+
+    Args:
+        image: The image to draw on, for example img_1.
+        start_point: Where the path begins, [x, y] in pixels.
+        directions: The moves, for example R,R,D.
+        step: Pixels per move; measured on the image if left out.
+        pixel_coordinate: Whether start_point is in pixels; if false, it is a column and row counted from 1.
+        line_width: Pixels.
+        line_color: red, green, blue, yellow, magenta or cyan.
+    """
+    moves = _moves(directions)
+    size = cell_size_of(image, step, "step")
+    if line_color not in COLOURS:
+        raise _invalid(f"`line_color` must be one of {', '.join(COLOURS)}, not {line_color[:40]!r}.", "line_color")
+    if not 1 <= line_width <= 32:
+        raise _invalid(f"`line_width` must be 1 to 32 pixels, not {line_width}.", "line_width")
+    x, y = start_point if pixel_coordinate else tuple((value - 1) * size + size // 2 for value in start_point)
+    height, width = image.shape[:2]
+    if not (0 <= x < width and 0 <= y < height):
+        raise _invalid(f"`start_point` [{x}, {y}] is outside the image of {width}x{height} pixels.", "start_point")
+    points = [(x, y)]
+    for number, move in enumerate(moves, 1):
+        dx, dy = _MOVES[move]
+        x, y = x + dx * size, y + dy * size
+        if not (0 <= x < width and 0 <= y < height):
+            raise _invalid(f"Move {number} ({move}) leaves the image of {width}x{height} pixels.", "directions")
+        points.append((x, y))
+    picture = draw_arrows(image, points, COLOURS[line_color], line_width)
+    return ToolOutput({}, (picture,), "Path drawn successfully")
+
+
+def _moves(directions: str) -> str:
+    """The letters of ``R,R,D``, ``R, R, D`` or ``rrd``."""
+    text = directions.strip().upper()
+    if not re.fullmatch(r"[LUDR](?:\s*,?\s*[LUDR])*", text):
+        raise _invalid("Invalid directions format. Use 'ludr' or 'L,R,U,D'", "directions")
+    moves = re.sub(r"[\s,]", "", text)
+    if len(moves) > MAX_MOVES:
+        raise _invalid(f"`directions` holds {len(moves)} moves; at most {MAX_MOVES} are drawn.", "directions")
+    return moves
+
+
+def _invalid(message: str, parameter: str) -> ToolError:
+    return ToolError(message, ErrorCode.INVALID_PARAMETERS, parameter)
+
+
+DRAW_2D_PATH = Tool.of(draw_2d_path, "Draw2DPath")

@@ -1,0 +1,136 @@
+"""What a tool's parameters can be: their JSON schema, and how a model's value is read.
+
+Reading is tolerant where the meaning is beyond doubt: released checkpoints write points as ``{"x": 1, "y": 2}``
+and lists as strings. Whatever else does not fit raises a :class:`~adagym.errors.ToolError` for the model.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from adagym.errors import ErrorCode, ToolError
+from adagym.types import Array
+
+MAX_TEXT = 1000
+"""Longest text parameter, in characters."""
+MAX_POINTS = 4096
+"""Most points in one parameter."""
+MAX_COORDINATE = 1_000_000
+"""Largest coordinate, in pixels; larger numbers would overflow drawing."""
+
+Point = tuple[int, int]
+"""``(x, y)`` in pixels."""
+Images = Mapping[str, Array]
+Reader = Callable[[Any, Images], Any]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of parameter."""
+
+    schema: Mapping[str, Any]
+    read: Reader
+    """Turns the model's value into the function's argument, or raises ToolError."""
+
+
+def _refuse(expected: str, value: object) -> ToolError:
+    return ToolError(f"must be {expected}, not {_show(value)}.", ErrorCode.INVALID_PARAMETERS)
+
+
+def _show(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, default=repr)[:80]
+
+
+def _read_image(value: Any, images: Images) -> Array:
+    if isinstance(value, str) and value in images:
+        return images[value]
+    known = ", ".join(images) or "none"
+    raise ToolError(
+        f"must name an image of this conversation ({known}), not {_show(value)}.", ErrorCode.CANNOT_LOAD_IMAGE
+    )
+
+
+def _read_text(value: Any, images: Images) -> str:
+    if not isinstance(value, str) or not value.strip() or len(value) > MAX_TEXT:
+        raise _refuse(f"a non-empty text of at most {MAX_TEXT} characters", value)
+    return value
+
+
+def _read_integer(value: Any, images: Images) -> int:
+    if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit() and len(value) < 10:
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not _whole(value):
+        raise _refuse("a whole number", value)
+    return int(value)
+
+
+def _read_boolean(value: Any, images: Images) -> bool:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.lower() in ("true", "false"):
+        return value.lower() == "true"
+    raise _refuse("true or false", value)
+
+
+def _read_point(value: Any, images: Images) -> Point:
+    value = _decoded(value)
+    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], list | dict):
+        value = value[0]
+    return _point(value)
+
+
+def _read_points(value: Any, images: Images) -> tuple[Point, ...]:
+    value = _decoded(value)
+    if isinstance(value, dict) or (isinstance(value, list) and value and not isinstance(value[0], list | dict)):
+        value = [value]
+    if not isinstance(value, list) or len(value) > MAX_POINTS:
+        raise _refuse(f"a list of at most {MAX_POINTS} points [x, y]", value)
+    return tuple(_point(item) for item in value)
+
+
+def _point(value: Any) -> Point:
+    if isinstance(value, dict) and set(value) == {"x", "y"}:
+        value = [value["x"], value["y"]]
+    if not isinstance(value, list) or len(value) != 2 or not all(_is_coordinate(item) for item in value):
+        raise _refuse("a point [x, y] in pixels, with coordinates that are not negative", value)
+    return round(value[0]), round(value[1])
+
+
+def _is_coordinate(value: Any) -> bool:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and math.isfinite(value) and 0 <= value <= MAX_COORDINATE
+
+
+def _whole(value: float) -> bool:
+    return math.isfinite(value) and abs(value) <= MAX_COORDINATE and value == int(value)
+
+
+def _decoded(value: Any) -> Any:
+    """A list or object that was written as a string."""
+    if not isinstance(value, str) or len(value) > 100 * MAX_POINTS:
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        return value
+
+
+_POINT_SCHEMA = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
+
+TEXT = Kind({"type": "string"}, _read_text)
+INTEGER = Kind({"type": "integer"}, _read_integer)
+BOOLEAN = Kind({"type": "boolean"}, _read_boolean)
+
+ImageArg = Annotated[NDArray[np.uint8], Kind({"type": "string"}, _read_image)]
+"""A picture of the conversation, by its name ``img_n``."""
+PointArg = Annotated[Point, Kind(_POINT_SCHEMA, _read_point)]
+"""A point ``[x, y]``."""
+PointsArg = Annotated[tuple[Point, ...], Kind({"type": "array", "items": _POINT_SCHEMA}, _read_points)]
+"""A list of points ``[[x, y], ...]``."""
