@@ -15,7 +15,7 @@ from rich.text import Text
 
 from adagym.agents.base import Agent, Conversation
 from adagym.agents.seat import GymEnv, bare, conversation_at
-from adagym.envs.base import Snapshot
+from adagym.envs.episode import Snapshot
 from adagym.errors import UsageError
 from adagym.protocol import DIALECTS
 from adagym.types import Array, Message, Task, TextBlock, ToolCall, ToolSpec, Trajectory

@@ -156,8 +156,8 @@ class Collector:
             digest = observation_digest(observation)
             if run.digests.setdefault(job.group, digest) != digest:
                 raise InfraError(
-                    f"Job {index} (task {task_name(job.task)}, seed {job.seed}) starts with another observation than the first "
-                    f"member of its group `{job.group}`. Members of a group need the same task and seed."
+                    f"Job {index} (task {task_name(job.task)}, seed {job.seed}) starts with another observation than "
+                    f"the first member of its group `{job.group}`. Members of a group need the same task and seed."
                 )
         self._submit(run, episode)
 

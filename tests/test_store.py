@@ -151,7 +151,7 @@ def test_a_malformed_line_is_named(tmp_path: Path, episodes: list[Trajectory], l
 
 
 def test_missing_files_are_named(tmp_path: Path, episodes: list[Trajectory]) -> None:
-    with pytest.raises(DataError, match="none.jsonl"):
+    with pytest.raises(DataError, match=r"none\.jsonl"):
         next(read_trajectories(tmp_path / "none.jsonl"))
     path = save(tmp_path / "a.jsonl", episodes[:1])
     for picture in (tmp_path / "images").iterdir():
@@ -224,7 +224,7 @@ def test_the_replay_agent_without_an_episode_voids(tmp_path: Path, episodes: lis
 def test_the_replay_agent_needs_a_file_with_episodes(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="replay:FILE"):
         ReplayAgent.from_spec(None)
-    with pytest.raises(DataError, match="none.jsonl"):
+    with pytest.raises(DataError, match=r"none\.jsonl"):
         ReplayAgent(tmp_path / "none.jsonl")
     (tmp_path / "empty.jsonl").write_text("")
     with pytest.raises(UsageError, match="holds no episode"):

@@ -217,7 +217,7 @@ def test_members_of_a_group_start_alike() -> None:
 
 def test_a_group_of_different_beginnings_is_refused() -> None:
     other = make_task(99, 2)
-    with pytest.raises(InfraError, match="Job 1 .task t/99, seed 1. .* its group `a`"):
+    with pytest.raises(InfraError, match=r"Job 1 .task t/99, seed 1. .* its group `a`"):
         list(Collector(make_env, Patient(), 4).collect([Job(TASKS[3], 1, "a"), Job(other, 1, "a")]))
 
 

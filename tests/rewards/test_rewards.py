@@ -135,6 +135,8 @@ def test_format_of_the_released_code(actions: tuple[str, ...], expected: bool) -
 
 BAD_TURN = "<think>Plan.</think><tool_call>{bad}</tool_call>"
 
+BACKWARDS = "<response>\\boxed{R,R,D,D,L}</response><think>Done.</think>"
+
 EPISODES: list[tuple[str, list[CallCheck | str], Outcome, float, float, float, float, float]] = [
     # name, turns, outcome, format, tool, accuracy, total of tool_grpo, total of adareasoner_code
     ("right without tools", [RIGHT], "answered", 1, 0, 1, 8, 8),
@@ -148,16 +150,7 @@ EPISODES: list[tuple[str, list[CallCheck | str], Outcome, float, float, float, f
     ("a bad turn, then wrong", [point(), BAD_TURN, astar(), WRONG], "answered", 0, 8 / 3, 0, 0, 8 / 3),
     ("prose, then right", ["Hm.", RIGHT], "answered", 0, 0, 1, 0, 8),
     ("never answered", [point(), astar()], "truncated", 0, 4, 0, 0, 0),
-    (
-        "answer first, thought after",
-        [f"<response>\\boxed{{{'R,R,D,D,L'}}}</response><think>a</think>"],
-        "answered",
-        0,
-        0,
-        1,
-        0,
-        8,
-    ),  # noqa: E501
+    ("answer before the thought", [BACKWARDS], "answered", 0, 0, 1, 0, 8),
 ]
 
 

@@ -1,0 +1,55 @@
+"""Where tasks come from: generators and benchmark files, all as lazy sequences."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from adagym.errors import UsageError
+from adagym.registry import Registry
+from adagym.types import Task
+
+SourceFactory = Callable[..., Sequence[Task]]
+"""``(family, [folder,] **options) -> Sequence[Task]``."""
+
+SOURCES: Registry[SourceFactory] = Registry("source")
+SOURCES.register(
+    "vsp-generated", "adagym.envs.tasks.vsp_generated:VSPGenerated", summary="frozen-lake maps drawn from a seed"
+)
+SOURCES.register(
+    "vsp", "adagym.envs.tasks.vsp_folder:VSPFolder", summary="vsp:DIR, the Visual-Spatial-Planning benchmark's folders"
+)
+
+
+def load_tasks(spec: str, family: str, **options: Any) -> Sequence[Task]:
+    """Open a task source.
+
+    Args:
+        spec: ``NAME``, ``NAME:FOLDER`` or ``NAME:key=value,key=value``; lists are written ``4-6-8``.
+        family: The task family wanted.
+        options: Further options, as Python values; they win over the spec's.
+
+    Raises:
+        UnknownName: There is no such source.
+        UsageError: An option is unknown or unusable.
+        DataError: A folder or file is.
+    """
+    name, _, rest = spec.partition(":")
+    factory = SOURCES.load(name)
+    known = inspect.signature(factory).parameters
+    arguments: dict[str, Any] = {}
+    if "folder" in known:
+        arguments["folder"] = rest
+    elif rest:
+        for item in rest.split(","):
+            key, equals, value = item.partition("=")
+            if not equals:
+                raise UsageError(f"`{item}` in the task source `{spec}` is not of the form key=value.")
+            arguments[key.strip()] = value.strip()
+    arguments |= options
+    unknown = sorted(set(arguments) - set(known))
+    if unknown:
+        offered = ", ".join(key for key in known if key not in ("family", "folder"))
+        raise UsageError(f"The task source `{name}` has no option {', '.join(map(repr, unknown))}; it has: {offered}.")
+    return factory(family, **arguments)
