@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -33,6 +34,7 @@ _SAMPLE_CHARS = 'abc XYZ 019 .,\n<>{}[]"\\éßñЖ中文字あ한国🙂🧊🎁
 _SAMPLE_LENGTH = 64
 _SAMPLE_SIDE = 48
 _CALL_SHARE = 0.5
+_ATTEMPTS = 50
 _THINK = "I choose at random."
 
 
@@ -202,6 +204,8 @@ class Situation:
     images: Mapping[str, Array] = field(default_factory=dict)
     """Addressable pictures by name. May be a live view of the episode's pictures."""
     task: Task | None = None
+    accepts: Callable[[ToolCall], bool] | None = None
+    """Whether a call's arguments are all valid; None leaves it at the schema."""
 
 
 class ActionText(UnicodeText):
@@ -246,7 +250,12 @@ class ActionText(UnicodeText):
         if not self.tools:
             raise ValueError("There are no tools to call; sample_answer() draws an answer.")
         spec = self.tools[int(self.np_random.integers(len(self.tools)))]
-        return self._writer.write_call(ToolCall(spec.name, self.sample_call_arguments(spec)), _THINK)
+        accepts = self.situation.accepts
+        for _ in range(_ATTEMPTS):
+            call = ToolCall(spec.name, self.sample_arguments(spec))
+            if accepts is None or accepts(call):
+                break
+        return self._writer.write_call(call, _THINK)
 
     def sample_answer(self) -> str:
         """Draw an answer of the kind the current task asks for."""
@@ -264,19 +273,27 @@ class ActionText(UnicodeText):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, ActionText) and (self.dialect, self.tools) == (other.dialect, other.tools)
 
+    def __getstate__(self) -> dict[str, Any]:
+        # The situation belongs to an episode, which restores it; sending a space must not send an episode along.
+        return {**self.__dict__, "situation": Situation()}
+
     def __deepcopy__(self, memo: dict[int, Any]) -> ActionText:
         # The pictures of the situation are shared: a copy is for sampling, and copying them costs milliseconds.
         twin = ActionText(self.dialect, self.tools, seed=deepcopy(self._np_random, memo))
         twin.situation = self.situation
         return twin
 
-    def sample_call_arguments(self, spec: ToolSpec) -> dict[str, Any]:
-        """Draw arguments for a tool: the required ones, and the picture."""
+    def sample_arguments(self, spec: ToolSpec) -> dict[str, Any]:
+        """Draw the required arguments of a tool.
+
+        Texts are drawn from the examples that a description gives, as in ``for example Elf, Gift or Ice Holes``;
+        where the example is ``img_1``, the parameter is a picture.
+        """
         sampler = _SchemaSampler(self.np_random, self.situation.images)
         return {
             name: sampler.draw(schema)
             for name, schema in spec.parameters.get("properties", {}).items()
-            if name in spec.required or schema.get("format") == "image"
+            if name in spec.required
         }
 
 
@@ -297,8 +314,6 @@ class _SchemaSampler:
                 return schema[key][int(self._rng.integers(len(schema[key])))]
         if "anyOf" in schema:
             return self.draw(schema["anyOf"][0])
-        if schema.get("format") == "image":
-            return self._name
         kind = schema.get("type", "string")
         if kind == "array":
             return self._array(schema)
@@ -309,7 +324,14 @@ class _SchemaSampler:
             return bool(self._rng.integers(2))
         if kind == "object":
             return {name: self.draw(value) for name, value in schema.get("properties", {}).items()}
-        return None if kind == "null" else "start"
+        return None if kind == "null" else self._text(str(schema.get("description", "")))
+
+    def _text(self, description: str) -> str:
+        _, _, listed = description.partition("for example ")
+        examples = re.split(r", | or ", listed.split(". ")[0].rstrip(".")) if listed else ["start"]
+        if examples[0].startswith("img_"):
+            return self._name
+        return examples[int(self._rng.integers(len(examples)))]
 
     def _array(self, schema: Mapping[str, Any]) -> list[Any]:
         low = int(schema.get("minItems", 0))

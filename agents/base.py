@@ -43,12 +43,16 @@ class Reply:
     key: str
     text: str = ""
     error: str | None = None
+    full: bool = False
+    """The agent can hold no more of this conversation: the episode is truncated, and scored as it stands."""
 
 
 class Agent:
     """Base of all agents."""
 
     name = "agent"
+    parallel = 64
+    """How many episodes an evaluation plays at a time unless told otherwise."""
 
     def __init__(self) -> None:
         self._waiting: list[Conversation] = []

@@ -54,6 +54,7 @@ class HumanAgent(Agent):
     """
 
     name = "human"
+    parallel = 1  # one conversation after the other
 
     def __init__(self, console: Console | None = None, input_fn: InputFunction = input) -> None:
         super().__init__()

@@ -38,28 +38,33 @@ class PolicyAgent(Agent):
         """Hand a conversation to the sampler; only its new messages are encoded."""
         if self._sampler is None:
             stop = self.config.stop or DIALECTS.load(conversation.dialect).stop
-            self._sampler = Sampler(self.policy, self._with_stop(stop))
+            self._sampler = Sampler(self.policy, replace(self.config, stop=stop))
         key, messages = conversation.key, conversation.messages
         if key in self._seen:
             # The first unseen message is the turn that was just sampled.
             self._sampler.extend(key, messages[self._seen[key] + 1 :])
+            self._seen[key] = len(messages)
         else:
-            self._sampler.start(key, conversation.group, conversation.seed, messages)
-        self._seen[key] = len(messages)
+            self._waiting.append(conversation)
 
     def poll(self) -> list[Reply]:
-        """Sample until some turn is complete."""
-        turns = self._sampler.work() if self._sampler else []
-        return [Reply(turn.key, turn.text, full=turn.full) for turn in turns]
+        """Sample until some turn is complete; episodes beyond the free slots wait for one."""
+        if self._sampler is None:
+            return []
+        room = self._sampler.free
+        starting, self._waiting = self._waiting[:room], self._waiting[room:]
+        for conversation in starting:
+            key, messages = conversation.key, conversation.messages
+            self._sampler.start(key, conversation.group, conversation.seed, messages)
+            self._seen[key] = len(messages)
+        return [Reply(turn.key, turn.text, full=turn.full) for turn in self._sampler.work()]
 
     def finish(self, key: str) -> TokenTrace | None:
-        """Free the episode's slot and return its tokens."""
+        """Free the episode's slot and return its tokens; None if it never started."""
+        self._waiting = [conversation for conversation in self._waiting if conversation.key != key]
         if self._sampler is None or self._seen.pop(key, None) is None:
             return None
         return self._sampler.finish(key)
-
-    def _with_stop(self, stop: tuple[str, ...]) -> SamplerConfig:
-        return replace(self.config, stop=stop)
 
 
 class TinyAgent(PolicyAgent):

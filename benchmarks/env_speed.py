@@ -9,7 +9,9 @@ Example: python benchmarks/env_speed.py --json runs/env_speed.json
 
 from __future__ import annotations
 
+import os
 import statistics
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +31,13 @@ SIDES = (4, 8)
 
 CELL = 64
 
+WARM_UP = 3
+"""Maps played before anything is counted."""
+
+# SDL, which Gymnasium's renderer starts, otherwise complains on machines without a desktop session.
+os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
+os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.gettempdir())
+
 
 @dataclass(frozen=True)
 class Options:
@@ -44,39 +53,41 @@ class Options:
     """Write the figures to this file."""
 
 
-def vsp_seconds_per_step(side: int, options: Options) -> list[float]:
-    """Mean seconds per step, one value per map."""
+def step_seconds(side: int, options: Options) -> tuple[list[float], list[float]]:
+    """Seconds per step of VSPNavigation and of FrozenLake, one value each per map, measured in turns."""
     env = VSPNavigation(_source(side, options), max_turns=options.steps + 1)
-    means = []
-    for episode in range(options.episodes):
-        env.reset(seed=options.seed, options={"task": episode})
-        actions = [_action(env, step) for step in range(options.steps)]
-        started = time.perf_counter()
-        for action in actions:
-            observation, *_ = env.step(action)
-            if not observation["images"]:
-                raise RuntimeError(f"A step returned no picture but: {observation['text']}")
-        means.append((time.perf_counter() - started) / options.steps)
+    pairs = [
+        (_vsp_seconds(env, episode, options), _lake_seconds(side, options.seed + episode, options))
+        for episode in range(WARM_UP + options.episodes)
+    ]
     env.close()
-    return means
+    ours, theirs = zip(*pairs[WARM_UP:], strict=True)
+    return list(ours), list(theirs)
 
 
-def lake_seconds_per_step(side: int, options: Options) -> list[float]:
-    """Mean seconds per step with its rendering, one value per map."""
-    means = []
-    for episode in range(options.episodes):
-        lake = generate_random_map(size=side, p=0.8, seed=options.seed + episode)
-        env = gym.make("FrozenLake-v1", desc=lake, is_slippery=False, render_mode="rgb_array").unwrapped
-        env.reset(seed=options.seed)
-        env.render()  # the first call starts pygame and loads the pictures
-        # Alternating left and right from the start stays on the map and mostly out of holes.
-        started = time.perf_counter()
-        for step in range(options.steps):
-            env.step(2 * (step % 2))
-            env.render()
-        means.append((time.perf_counter() - started) / options.steps)
-        env.close()
-    return means
+def _vsp_seconds(env: ToolEnv, episode: int, options: Options) -> float:
+    env.reset(seed=options.seed, options={"task": episode})
+    actions = [_action(env, step) for step in range(options.steps)]
+    started = time.perf_counter()
+    for action in actions:
+        observation, *_ = env.step(action)
+        if not observation["images"]:
+            raise RuntimeError(f"A step returned no picture but: {observation['text']}")
+    return (time.perf_counter() - started) / options.steps
+
+
+def _lake_seconds(side: int, seed: int, options: Options) -> float:
+    lake = generate_random_map(size=side, p=0.8, seed=seed)
+    env = gym.make("FrozenLake-v1", desc=lake, is_slippery=False, render_mode="rgb_array").unwrapped
+    env.reset(seed=seed)
+    env.render()  # the first call starts pygame and loads the pictures
+    started = time.perf_counter()
+    for step in range(options.steps):
+        env.step(2 * (step % 2))  # left and right in turn
+        env.render()
+    seconds = (time.perf_counter() - started) / options.steps
+    env.close()
+    return seconds
 
 
 def reset_ms(side: int, options: Options) -> float:
@@ -92,12 +103,12 @@ def reset_ms(side: int, options: Options) -> float:
 
 
 def _source(side: int, options: Options) -> str:
-    return f"vsp-generated:sides={side},split=test,seed={options.seed},n={options.episodes},cell={CELL}"
+    return f"vsp-generated:sides={side},split=test,seed={options.seed},n={WARM_UP + options.episodes},cell={CELL}"
 
 
 def _action(env: ToolEnv, step: int) -> str:
     if step % 2 == 0:
-        call = ToolCall("Point", {"image": "img_1", "description": "ice holes"})
+        call = ToolCall("Point", {"image": "img_1", "description": "Gift"})
     else:
         inside = [CELL // 2 + CELL, CELL // 2 + CELL]  # one cell away from the top left corner
         call = ToolCall("Draw2DPath", {"image": "img_1", "start_point": inside, "directions": "L,R,U,D"})
@@ -109,11 +120,11 @@ def main(options: Options) -> None:
     started = time.perf_counter()
     figures: dict[str, float] = {}
     for side in SIDES:
-        ours = statistics.median(vsp_seconds_per_step(side, options))
-        theirs = statistics.median(lake_seconds_per_step(side, options))
-        figures[f"steps_per_second_{side}x{side}"] = 1 / ours
-        figures[f"gymnasium_steps_per_second_{side}x{side}"] = 1 / theirs
-        figures[f"ratio_{side}x{side}"] = theirs / ours
+        ours, theirs = step_seconds(side, options)
+        figures[f"steps_per_second_{side}x{side}"] = 1 / statistics.median(ours)
+        figures[f"gymnasium_steps_per_second_{side}x{side}"] = 1 / statistics.median(theirs)
+        pairs = zip(ours, theirs, strict=True)
+        figures[f"ratio_{side}x{side}"] = statistics.median(their / our for our, their in pairs)
     figures["ratio_vs_gymnasium"] = min(figures[f"ratio_{side}x{side}"] for side in SIDES)
     figures["reset_ms_9x9"] = reset_ms(9, options)
     publish("Environment speed", figures, seed=options.seed, seconds=time.perf_counter() - started, path=options.json)

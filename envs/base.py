@@ -35,6 +35,7 @@ from adagym.types import (
     Step,
     Task,
     TextBlock,
+    ToolCall,
     ToolResult,
     Trajectory,
 )
@@ -107,6 +108,11 @@ class ToolEnv(gym.Env[Observation, str]):
         spaces: dict[str, gym.Space[Any]] = {"text": UnicodeText(), "images": ImageTuple()}
         self.observation_space: gym.Space[Any] = gym.spaces.Dict(spaces)
         self.action_space: ActionText = ActionText(dialect, self._executor.specs)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        if self._episode is not None:
+            self._continue(self._episode)
 
     @property
     def task(self) -> Task | None:
@@ -275,7 +281,13 @@ class ToolEnv(gym.Env[Observation, str]):
     def _continue(self, episode: Episode) -> None:
         self._episode = episode
         self.action_space.tools = self._executor.specs
-        self.action_space.situation = Situation(episode.images, episode.task)
+        self.action_space.situation = Situation(episode.images, episode.task, self._accepts)
+
+    def _accepts(self, call: ToolCall) -> bool:
+        if self._episode is None:
+            return False
+        check = self._executor.run(call, self._episode.images).check
+        return set(check.valid) == set(call.arguments)
 
     def _respond(self, episode: Episode, parsed: ParsedAction) -> tuple[ToolResult | None, Observation]:
         """Run the call, if there is one, and say what is new.

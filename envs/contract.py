@@ -97,15 +97,17 @@ def play(env: ToolEnv, seed: int) -> list[str]:
     assert observation in env.observation_space, OBSERVATION_OUTSIDE.format("reset()")
     _check_info(info, "reset()")
     env.action_space.seed(seed)
-    actions: list[str] = []
+    space = env.action_space
+    # A call first, so that the episode has more than one turn.
+    actions = [space.sample_call() if space.tools else space.sample()]
     for _ in range(_MAX_STEPS):
-        actions.append(env.action_space.sample())
         observation, reward, terminated, truncated, info = env.step(actions[-1])
         assert observation in env.observation_space, OBSERVATION_OUTSIDE.format("step()")
         _check_info(info, "step()")
         if terminated or truncated:
             break
         assert reward == 0.0, REWARD_EARLY.format(reward)
+        actions.append(space.sample())
     else:
         raise AssertionError(NO_END.format(_MAX_STEPS))
     try:

@@ -15,7 +15,6 @@ from typing import Any, cast
 
 import numpy as np
 
-from adagym.agents import Agent
 from adagym.algos.collect import Collector, Job
 from adagym.envs import ENVS
 from adagym.envs.base import ToolEnv
@@ -58,7 +57,7 @@ def evaluate(
     out: Path,
     *,
     resume: bool = False,
-    n_envs: int = 64,
+    n_envs: int | None = None,
     on_episode: Callable[[EpisodeFacts, int], None] | None = None,
 ) -> dict[str, Any]:
     """Play the tasks and write the run folder.
@@ -68,7 +67,7 @@ def evaluate(
         out: The run folder.
         resume: Go on with a run that was stopped: episodes already in the folder are kept, and those that an
             infrastructure failure voided are played again.
-        n_envs: How many episodes run at a time; does not change the results.
+        n_envs: How many episodes run at a time, None for what suits the agent; does not change the results.
         on_episode: Called with each episode's facts, kept ones included, and the number of all episodes.
 
     Returns:
@@ -92,8 +91,9 @@ def evaluate(
     agent = make_agent(config.agent)
     episodes: dict[Key, EpisodeFacts] = {}
     try:
+        collector = Collector(make_env, agent, agent.parallel if n_envs is None else n_envs)
         write_json(out / CONFIG, asdict(config))
-        for key, episode in _all(make_env, agent, jobs, out / EPISODES, n_envs):
+        for key, episode in _all(collector, jobs, out / EPISODES):
             episodes[key] = episode
             if on_episode is not None:
                 on_episode(episode, len(jobs))
@@ -153,9 +153,7 @@ def _check_folder(out: Path, config: EvalConfig, resume: bool) -> None:
         raise UsageError(f"{out} holds another run ({changes}); repeat its arguments, or choose another folder.")
 
 
-def _all(
-    make_env: Callable[[], ToolEnv], agent: Agent, jobs: Mapping[Key, Job], path: Path, n_envs: int
-) -> Iterator[tuple[Key, EpisodeFacts]]:
+def _all(collector: Collector, jobs: Mapping[Key, Job], path: Path) -> Iterator[tuple[Key, EpisodeFacts]]:
     """The episodes of a stopped run that need not be played again, then the others as they end."""
     kept: set[Key] = set()
     for trajectory in read_trajectories(path) if path.is_file() else ():
@@ -163,7 +161,6 @@ def _all(
         if key in jobs and key not in kept and not episode.failed:
             kept.add(key)
             yield key, episode
-    collector = Collector(make_env, agent, n_envs)
     try:
         with Store(path) as store:
             for rollout in collector.collect([job for key, job in jobs.items() if key not in kept]):

@@ -1,4 +1,4 @@
-"""Agents by name: ``random``, ``expert``, ``human``, ``replay:FILE``, ``tiny[:DIR]``, ``hf:PATH``."""
+"""Agents by name: ``random``, ``expert``, ``human``, ``replay:FILE``, ``tiny:DIR``, ``hf:PATH``, ...."""
 
 from __future__ import annotations
 

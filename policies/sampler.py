@@ -115,6 +115,11 @@ class Sampler:
         self._stop_ids = {int(ids[0]) for ids in single.values() if len(ids) == 1} | {int(tokenizer.eos_token_id)}
         self._stop_texts = tuple(text for text, ids in single.items() if len(ids) > 1)
 
+    @property
+    def free(self) -> int:
+        """Slots that no episode owns."""
+        return len(self._free)
+
     def start(self, key: str, group: Hashable, seed: int, messages: Sequence[Message]) -> None:
         """Begin an episode.
 

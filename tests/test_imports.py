@@ -13,12 +13,12 @@ BARE = {"agents", "algos", "envs", "evals", "integrations", "policies", "rewards
 
 
 def modules_after(code: str, folder: Path) -> set[str]:
-    script = f"{code}\nimport sys\nprint('\\n'.join(sys.modules))"
+    script = f"{code}\nimport sys\nprint(' '.join(sys.modules), file=sys.stderr)"
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, check=False, timeout=120
     )
     assert done.returncode == 0, done.stderr
-    return {name for name in done.stdout.split() if "." not in name}
+    return {name for name in done.stderr.split() if "." not in name}
 
 
 @pytest.mark.parametrize(

@@ -27,12 +27,13 @@ SPEC = ToolSpec(
     {
         "type": "object",
         "properties": {
-            "image": {"type": "string", "format": "image", "description": "The picture."},
+            "image": {"type": "string", "description": "The picture, for example img_1."},
+            "what": {"type": "string", "description": "What to find, for example Elf, Ice Holes or R,R,D."},
             "at": {**POINT, "description": "Where."},
             "mode": {"type": "string", "enum": ["near", "far"], "description": "How."},
             "optional": {"type": "integer", "description": "Not needed."},
         },
-        "required": ["at", "mode"],
+        "required": ["image", "what", "at", "mode"],
     },
 )
 
@@ -177,7 +178,8 @@ def test_sampled_calls_fit_the_schema_and_the_pictures(dialect: str) -> None:
         assert parsed.call is not None
         assert parsed.call.name == "Probe"
         arguments = parsed.call.arguments
-        assert set(arguments) == {"image", "at", "mode"}
+        assert set(arguments) == {"image", "what", "at", "mode"}
+        assert arguments["what"] in ("Elf", "Ice Holes", "R,R,D")
         assert arguments["mode"] in ("near", "far")
         assert all(0 <= value < {"img_1": 20, "img_2": 9}[arguments["image"]] for value in arguments["at"])
         seen.add(arguments["image"])
@@ -233,3 +235,11 @@ def test_a_copy_shares_the_pictures_but_not_the_generator() -> None:
     expected = deepcopy(space).sample()
     copy.sample()
     assert space.sample() == expected
+
+
+def test_calls_are_drawn_until_one_is_accepted() -> None:
+    space = ActionText("adareasoner", (SPEC,), seed=0)
+    space.situation = Situation(accepts=lambda call: call.arguments["mode"] == "near")
+    assert all('"mode": "near"' in space.sample_call() for _ in range(50))
+    space.situation = Situation(accepts=lambda call: False)
+    assert "Probe" in space.sample_call()

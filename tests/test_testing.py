@@ -111,13 +111,14 @@ class Raising(VSPNavigation):
 
 
 class Forgetful(VSPNavigation):
-    """Loses the pictures in a snapshot."""
+    """Loses the steps in a snapshot."""
 
     __doc__ = VSPNavigation.__doc__
 
     def snapshot(self) -> Any:
-        """Drop the pictures."""
-        return replace(super().snapshot(), steps=())
+        """Drop the steps."""
+        snapshot = super().snapshot()
+        return replace(snapshot, episode=replace(snapshot.episode, steps=[]))
 
 
 class Chatty(VSPNavigation):

@@ -22,7 +22,7 @@ class Eval:
     env: tyro.conf.Positional[str]
     """Environment id; `adagym list envs` shows them."""
     agent: str
-    """Who plays: random, expert, human, replay:FILE, tiny[:DIR] or hf:PATH."""
+    """Who plays: random, expert, human, replay:FILE, tiny[:DIR], hf:PATH; see `adagym list agents`."""
     out: Path
     """Folder for config.json, episodes.jsonl and summary.json."""
     tasks: str | None = None
@@ -33,8 +33,8 @@ class Eval:
     """Seeds the episodes and the agent's sampling."""
     resume: bool = False
     """Go on with the run in the folder: what is already played is kept."""
-    n_envs: int = 64
-    """How many episodes run at a time."""
+    n_envs: int | None = None
+    """How many episodes run at a time. Default: what suits the agent."""
     dialect: str = "adareasoner"
     """How calls and answers are written; `adagym list dialects` shows them."""
     prompt: str = "full"

@@ -121,8 +121,9 @@ def read_json(source: str) -> Any:
         ParseFailure: The text is not such JSON.
     """
     try:
-        value = json.loads(source, parse_constant=_refuse_constant, parse_float=_finite, object_pairs_hook=_unique_keys)
-        json.dumps(value, ensure_ascii=False).encode()
+        value = _DECODER.decode(source)
+        if "\\u" in source:  # only an escape can bring a lone surrogate into text that was valid
+            dumps(value).encode()
     except ParseFailure:
         raise
     except UnicodeEncodeError:
@@ -223,7 +224,7 @@ def result_message(role: Role, result: ToolResult, image_names: Sequence[str]) -
 
 def dumps(value: Any) -> str:
     """JSON as models write it: one line, ``", "`` and ``": "``, Unicode kept."""
-    return json.dumps(value, ensure_ascii=False)
+    return _ENCODER.encode(value)
 
 
 def signature(tool: ToolSpec) -> str:
@@ -256,6 +257,10 @@ def _finite(digits: str) -> float:
     if not math.isfinite(value):
         raise ParseFailure("not_finite", f"{digits[:40]} is beyond the range of numbers.")
     return value
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite, object_pairs_hook=_unique_keys)
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 
 def _is_deeper(value: Any, limit: int) -> bool:

@@ -53,3 +53,6 @@ def load_tasks(spec: str, family: str, **options: Any) -> Sequence[Task]:
         offered = ", ".join(key for key in known if key not in ("family", "folder"))
         raise UsageError(f"The task source `{name}` has no option {', '.join(map(repr, unknown))}; it has: {offered}.")
     return factory(family, **arguments)
+
+
+__all__ = ["SOURCES", "SourceFactory", "load_tasks"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,6 +12,8 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from gymnasium.error import ResetNeeded
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import adagym  # noqa: F401  (registers the ids)
 from adagym.envs import ENVS
@@ -22,6 +25,7 @@ from adagym.envs.vsp_verification import VSPVerification
 from adagym.errors import DataError, InfraError, UnknownName, UsageError
 from adagym.protocol import DIALECTS
 from adagym.testing import HOSTILE, check_env, digest
+from adagym.tools.executor import Executor
 from adagym.types import Array, ArrayImage, ImageBlock, Task, TextBlock, ToolCall, ToolResult
 
 ROWS = ("SFF", "HFF", "FFG")
@@ -434,6 +438,8 @@ def test_environments_pickle() -> None:
     env = VSPNavigation(TASKS)
     env.reset(seed=0)
     copy = pickle.loads(pickle.dumps(env))
+    assert len(pickle.dumps(env.action_space)) < 10_000
+    assert copy.action_space.situation.task == env.task
     for made in (env, copy):
         made.step(call("Point", image="img_1", description="gift"))
         made.step(answer("R"))
@@ -469,3 +475,54 @@ def test_sources_can_be_objects() -> None:
     assert env.tasks is tasks
     env.reset(seed=0)
     assert "tasks" not in env.trajectory().env_kwargs
+
+
+@pytest.mark.parametrize("name", ENVS.names())
+def test_sampled_calls_are_valid_in_the_running_episode(name: str) -> None:
+    env = gym.make(name, tasks=TASKS, max_turns=1000).unwrapped
+    assert isinstance(env, ToolEnv)
+    env.action_space.seed(0)
+    called = set()
+    for seed in range(5):
+        env.reset(seed=seed)
+        for _ in range(20):
+            info = env.step(env.action_space.sample_call())[4]
+            called.add(info["call"].name)
+            assert set(info["result"].check.valid) == set(info["call"].arguments)
+            assert info["result"].error_code in (0, 203)
+    assert called == {"Point", "Draw2DPath", "AStar"}
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=10,
+)
+PARAMETERS = sorted({name for spec in Executor(VSPNavigation.default_tools).specs for name in spec.properties})
+PLAUSIBLE = st.sampled_from(["img_1", "img_2", "gift", "R,R", "[32, 32]", [32, 32], [[32, 96]], {"x": 1, "y": 2}, 64])
+
+
+@given(
+    name=st.sampled_from(["Point", "AStar", "Draw2DPath"]) | st.text(min_size=1, max_size=10),
+    arguments=st.dictionaries(st.sampled_from([*PARAMETERS, "else"]), JSON | PLAUSIBLE),
+)
+@settings(max_examples=300, deadline=None)
+def test_no_arguments_break_a_tool(name: str, arguments: dict[str, Any]) -> None:
+    env = VSPNavigation([small_task()])
+    env.reset(seed=0)
+    body = json.dumps({"name": name, "parameters": arguments})
+    observation, _, _, truncated, info = env.step(f"<think>x</think><tool_call>{body}</tool_call>")
+    assert observation in env.observation_space
+    assert not truncated
+    assert info["outcome"] == "running", env.trajectory().error
+
+
+@given(st.text() | st.binary() | JSON)
+@settings(max_examples=200, deadline=None)
+def test_no_text_breaks_a_dialect(action: Any) -> None:
+    for dialect in DIALECTS.names():
+        env = VSPNavigation([small_task()], dialect=dialect)
+        env.reset(seed=0)
+        observation, *_ = env.step(action)
+        assert observation in env.observation_space
+        assert env.trajectory().outcome in ("running", "answered")

@@ -12,6 +12,7 @@ import adagym  # noqa: F401  (registers the ids)
 from adagym.envs import ENVS
 from adagym.envs.base import ToolEnv
 from adagym.envs.vector import ToolVectorEnv
+from adagym.store import replay
 from adagym.testing import digest
 
 TASKS = "vsp-generated:sides=3-9,n=60,seed=2"
@@ -88,3 +89,14 @@ def test_one_environment_reused_is_as_good_as_new(name: str) -> None:
             env.step(action)
         digests.append(digest(env.trajectory()))
     assert tuple(digests) == expected(name)
+
+
+@pytest.mark.parametrize("name", ENVS.names())
+def test_a_replay_is_the_same(name: str) -> None:
+    env = make(name)().unwrapped
+    for seed, actions in enumerate(scripts(name)):
+        env.reset(seed=seed)
+        for action in actions:
+            env.step(action)
+        if env.trajectory().outcome != "running":
+            assert digest(replay(env.trajectory())) == expected(name)[seed]

@@ -8,8 +8,10 @@ import time
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from adagym.agents import Agent, Reply
+from adagym.agents.human import HumanAgent
 from adagym.agents.scripted import ExpertAgent
 from adagym.cli import main
 from adagym.errors import UnknownName, UsageError
@@ -136,7 +138,7 @@ def test_void_episodes_are_counted_apart_and_played_again_on_resume(
     [
         ({"env": "adagym/VSPNavigaton-v0"}, r"Did you mean `adagym/VSPNavigation-v0`\?"),
         ({"agent": "exprt"}, r"Did you mean `expert`\?"),
-        ({"agent": "expert:file"}, "`expert` takes no argument"),
+        ({"agent": "random:file"}, "`random` takes no argument"),
         ({"agent": "replay:"}, "ends in a colon"),
         ({"agent": "replay"}, "replay:FILE"),
         ({"agent": "replay:missing.jsonl"}, r"missing\.jsonl"),
@@ -158,6 +160,25 @@ def test_what_cannot_be_used_is_refused_before_anything_is_written(
     with pytest.raises(UsageError, match=message):
         evaluate(EvalConfig(**fields), tmp_path / "run")  # type: ignore[arg-type]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_at_least_one_episode_must_run_at_a_time(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="n_envs is 0"):
+        evaluate(EXPERT, tmp_path / "run", n_envs=0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_person_plays_one_episode_after_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    prompts = []
+
+    def answer(prompt: str) -> str:
+        prompts.append(prompt)
+        return ":raw nonsense" if len(prompts) % 2 else "R,R,D"
+
+    monkeypatch.setattr(runner, "make_agent", lambda spec: HumanAgent(Console(quiet=True), answer))
+    summary = evaluate(EvalConfig(NAVIGATION, "human", TASKS, n=3), tmp_path)
+    assert [prompt[:3] for prompt in prompts] == ["[1]", "[2]"] * 3
+    assert (summary["n"], summary["turns"], summary["format_rate"]) == (3, 2.0, 0.5)
 
 
 def test_a_run_folder_is_never_mixed_up(tmp_path: Path) -> None:
