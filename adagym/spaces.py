@@ -263,10 +263,6 @@ class ActionText(UnicodeText):
         kind = "text" if task is None else task.answer_type
         return self._writer.write_answer(_ANSWERS.get(kind, _answer_text)(self.np_random, task), _THINK)
 
-    def to_jsonable(self, sample_n: Iterable[str]) -> list[str]:
-        """Texts are JSON already."""
-        return list(sample_n)
-
     def __repr__(self) -> str:
         return f"ActionText({self.dialect!r}, tools=[{', '.join(tool.name for tool in self.tools)}])"
 

@@ -6,6 +6,7 @@ model card, ``policies/assets/tiny-base/README.md``.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 import time
@@ -13,14 +14,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import gymnasium as gym
 import torch
 import tyro
 from rich.console import Console
 
+from adagym.agents.scripted import ExpertAgent
+from adagym.algos.coldstart import demonstrations
 from adagym.algos.optim import OptimConfig
 from adagym.algos.sft import SFTConfig, tokenise, train
+from adagym.envs import ENVS
 from adagym.policies.hf import HFPolicy
-from adagym.policies.pretraining import WORDS, Document, documents
+from adagym.policies.pretraining import Document, documents
 from adagym.policies.sampler import Sampler, SamplerConfig
 from adagym.policies.tiny import new_tiny
 from adagym.protocol import DIALECTS
@@ -34,8 +39,10 @@ class Pretrain:
 
     out: Path
     """Folder to write."""
-    steps: int = 6000
+    steps: int = 4200
     batch_size: int = 12
+    warmup: int = 7200
+    """Conversations of the first, simpler kind."""
     seed: int = 0
     threads: int = 1
     lr: float = 3e-3
@@ -48,7 +55,7 @@ def run(config: Pretrain) -> None:
     torch.set_num_threads(config.threads)
     policy = new_tiny(vocabulary_corpus(config.seed), seed=config.seed)
     console.print(f"{policy.model.num_parameters():,} parameters, {len(policy.encoder.tokenizer)} tokens")
-    examples = (tokenise(policy.encoder, doc.messages, STOP) for doc in documents(config.seed))
+    examples = (tokenise(policy.encoder, doc.messages, STOP) for doc in documents(config.seed, config.warmup))
     began = time.perf_counter()
     losses: list[float] = []
 
@@ -58,7 +65,7 @@ def run(config: Pretrain) -> None:
             seconds = time.perf_counter() - began
             mean = sum(losses[-100:]) / 100
             console.print(f"step {step + 1}/{config.steps}  loss {mean:.4f}  {seconds:.0f} s", highlight=False)
-        if (step + 1) % 1000 == 0:
+        if (step + 1) % 700 == 0:
             policy.model.eval()
             console.print_json(json.dumps(evaluate(policy, seed=config.seed + 1, count=32)))
             save(policy, config.out)
@@ -72,12 +79,16 @@ def run(config: Pretrain) -> None:
 
 
 def vocabulary_corpus(seed: int) -> Iterator[str]:
-    """Texts for the tokenizer: documents, the dialects' prompts, and words of the real tasks (words, not weights)."""
-    for document in itertools.islice(documents(seed), 2000):
+    """Texts for the tokenizer: documents, and played episodes of the real tasks (its words; no weight sees them)."""
+    for document in itertools.islice(documents(seed), 1500):
         yield from (message.text for message in document.messages)
-    for name in ("adareasoner", "adatooler", "hermes"):
-        yield DIALECTS.load(name).system_prompt((), "full")
-    yield from [WORDS] * 20
+    for env_id in ENVS.names():
+        for dialect in ("adareasoner", "adatooler", "hermes"):
+            make = functools.partial(
+                gym.make, env_id, disable_env_checker=True, tasks="vsp-generated:split=train", dialect=dialect, prompt="brief"
+            )
+            for trajectory in demonstrations(make, ExpertAgent(draw=True), 60, seed):
+                yield from (message.text for message in trajectory.messages)
 
 
 def evaluate(policy: HFPolicy, seed: int, count: int) -> dict[str, float]:

@@ -12,6 +12,7 @@ their parameters and their result fields here are invented, and which to use is 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -32,11 +33,6 @@ PARAMETERS = tuple("image picture what target query from to first last avoid ite
 LIST_FIELDS = ("spots", "found", "cells", "marks", "hits", "places", "points")
 MOVE_FIELDS = ("trail", "moves", "steps", "way", "path")
 OBJECTS = tuple("lamp pool tree stone boat cup flag key leaf star bird gate shell drum coin ring wheel".split())
-WORDS = (
-    "system user assistant Elf Gift Ice Holes Point AStar Draw2DPath image description start goal obstacles "
-    "start_point directions path plan safe Yes No coordinates pixels error failed success message generated saved"
-)
-"""Words that the tokenizer should know though the model has not seen them."""
 NOTES = ("This looks right.", "That is clear.", "I have it now.", "Good, next step.", "I carry on.", "This helps.")
 
 Pairs = list[list[int]]
@@ -50,12 +46,20 @@ class Document:
     messages: tuple[Message, ...]
 
 
-def documents(seed: int) -> Iterator[Document]:
-    """An endless stream of conversations, the same for the same seed."""
+def documents(seed: int, warmup: int = 0) -> Iterator[Document]:
+    """An endless stream of conversations, the same for the same arguments.
+
+    Args:
+        seed: Source of everything random.
+        warmup: The first so many are *repeat* only: copying is learnt soonest from short, dense examples.
+    """
     rng = np.random.default_rng([seed, 20260131])
-    makers = (errand, scan, repeat)
-    while True:
-        yield makers[int(rng.choice(3, p=[0.6, 0.15, 0.25]))](rng)
+    for number in itertools.count():
+        if number < warmup:
+            yield repeat(rng)
+        else:
+            maker = (errand, repeat, scan)[int(rng.choice(3, p=[0.6, 0.25, 0.15]))]
+            yield maker(rng)
 
 
 def scan(rng: np.random.Generator) -> Document:
@@ -72,9 +76,9 @@ def scan(rng: np.random.Generator) -> Document:
 
 
 def repeat(rng: np.random.Generator) -> Document:
-    """Copy coordinates or moves."""
+    """Copy two lists of coordinates with moves between them."""
     dialect = _dialect(rng)
-    content = dumps(_pairs(rng)) if rng.random() < 0.5 else _moves(rng)
+    content = f"{dumps(_pairs(rng, 1, 26))} {_moves(rng)} {dumps(_pairs(rng, 1, 20))}"
     question = Message("user", (TextBlock(f"Repeat: {content}"),))
     return Document("repeat", (_system(dialect, ()), question, _say(dialect.write_answer(content, "I repeat it."))))
 
@@ -97,7 +101,7 @@ class _Errand:
         self.join = _spec(names[1], "Works on what was found", tuple(picked[2 : 2 + len(self.things)]))
         self.list_field = str(rng.choice(LIST_FIELDS))
         self.move_field = str(rng.choice(MOVE_FIELDS))
-        self.picture: Array | None = MapImage(_rows(rng), cell=CELL).load() if rng.random() < 0.35 else None
+        self.picture: Array | None = MapImage(_rows(rng), cell=CELL).load() if rng.random() < 0.3 else None
         self.echo = self.picture is not None and rng.random() < 0.4
         """Whether results carry a picture."""
 
@@ -107,7 +111,7 @@ class _Errand:
         found: dict[str, Pairs] = {}
         for index, thing in enumerate(self.things):
             arguments = dict(zip(self.find.properties, ("img_1", thing), strict=True))
-            pairs = _pairs(self.rng, short=index + 1 < len(self.things))
+            pairs = _pairs(self.rng, 1, 24) if index + 1 == len(self.things) else _pairs(self.rng, 1, 2)
             found[self.join.properties[index]] = pairs
             result = ToolResult(self.find.name, "success", data={self.list_field: pairs})
             messages += self._turn(ToolCall(self.find.name, arguments), f"I look for the {thing}.", result, index + 2)
@@ -178,11 +182,10 @@ def _centres(rows: tuple[str, ...], letter: str) -> Pairs:
     ]
 
 
-def _pairs(rng: np.random.Generator, *, short: bool = False) -> Pairs:
+def _pairs(rng: np.random.Generator, least: int, most: int) -> Pairs:
     """Coordinates of distinct cells; mostly in reading order, as tools give them."""
     side = int(rng.choice(SIDES))
-    most = 1 if short and rng.random() < 0.7 else min(side * side, 26)
-    size = int(rng.integers(1, rng.integers(1, most + 1) + 1))
+    size = min(int(rng.integers(least, most + 1)), side * side)
     cells = rng.choice(side * side, size=size, replace=False)
     if rng.random() < 0.7:
         cells = np.sort(cells)
@@ -190,8 +193,8 @@ def _pairs(rng: np.random.Generator, *, short: bool = False) -> Pairs:
 
 
 def _moves(rng: np.random.Generator) -> str:
-    """1 to 24 moves with runs, as paths have; short ones are more frequent."""
-    length = int(rng.integers(1, rng.integers(1, 25) + 1))
+    """1 to 20 moves with runs, as paths have."""
+    length = int(rng.integers(1, 21))
     moves = [str(rng.choice(list("LRUD")))]
     while len(moves) < length:
         moves.append(moves[-1] if rng.random() < 0.4 else str(rng.choice(list("LRUD"))))

@@ -21,7 +21,7 @@ CENTRES = tuple(range(32, 576, 64))
 _WORDS = Regex(r" ?[\p{L}_]+|\p{N}|[^\s\p{L}\p{N}]+(?: ?[\"\[{]+)?|\s+")
 
 
-def build_tokenizer(corpus: Iterable[str], vocabulary: int = 768) -> PreTrainedTokenizerFast:
+def build_tokenizer(corpus: Iterable[str], vocabulary: int = 1280) -> PreTrainedTokenizerFast:
     """Train the tokenizer.
 
     Args:

@@ -228,9 +228,8 @@ def dumps(value: Any) -> str:
 
 
 def signature(tool: ToolSpec) -> str:
-    """A tool in one line: ``Name(required, [optional]): description``."""
-    names = [name if name in tool.required else f"[{name}]" for name in tool.properties]
-    return f"{tool.name}({', '.join(names)}): {tool.description.split('. ')[0].rstrip('.')}."
+    """A tool in one line: ``Name(required parameters): first sentence``. Optional parameters are left out."""
+    return f"{tool.name}({', '.join(tool.required)}): {tool.description.split('. ')[0].rstrip('.')}."
 
 
 def function_schema(tool: ToolSpec) -> dict[str, Any]:

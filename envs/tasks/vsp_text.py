@@ -10,8 +10,8 @@ NAVIGATION = "vsp_navigation"
 VERIFICATION = "vsp_verification"
 
 _RULES = (
-    "The picture shows a frozen lake: an elf, a gift, and ice holes. The elf moves one cell at a time, "
-    "L (left), R (right), U (up) or D (down). Moving off the edge has no effect; falling into a hole is failure."
+    "The picture shows a frozen lake with an elf, a gift and ice holes. A move is L, R, U or D, one cell. "
+    "Moving off the edge has no effect; falling into a hole is failure."
 )
 
 
@@ -23,7 +23,7 @@ def prompt_of(family: str, plan: Sequence[str] = ()) -> str:
         plan: For verification, the moves to judge.
     """
     if check_family(family) == NAVIGATION:
-        return f"{_RULES} Give a shortest safe path from the elf to the gift as moves separated by commas."
+        return f"{_RULES} Give a shortest safe path from the elf to the gift, as moves separated by commas."
     return f"{_RULES} Is this action sequence safe, Yes or No? The action sequence is: {','.join(plan)}"
 
 
