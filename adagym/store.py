@@ -181,6 +181,8 @@ def replay(trajectory: Trajectory) -> Trajectory:
                 )
         inner: Any = env.unwrapped
         replayed: Trajectory = inner.trajectory()
+        if (replayed.outcome, trajectory.outcome) == ("running", "truncated"):  # by the agent, not by the turn limit
+            replayed = inner.truncate()
     finally:
         env.close()
     return replace(replayed, env_kwargs=trajectory.env_kwargs)

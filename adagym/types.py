@@ -35,9 +35,9 @@ class LazyImage(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ArrayImage:
-    """An image that is already in memory."""
+    """An image that is already in memory. Compared by identity: arrays have no single truth value."""
 
     array: Array
 

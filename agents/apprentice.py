@@ -22,6 +22,8 @@ from adagym.protocol import DIALECTS
 from adagym.tools.maps import read_map
 from adagym.types import ToolCall
 
+_NO_MAP = "The apprentice reads maps, and this picture shows no player or no goal. Use a source of `vsp_navigation`."
+
 
 @dataclass(frozen=True)
 class Mix:
@@ -52,10 +54,16 @@ class ApprenticeAgent(Agent):
         self.mix = mix or Mix()
 
     def act(self, conversations: Sequence[Conversation]) -> list[str]:
-        """Write the next turn of each conversation."""
+        """Write the next turn of each conversation.
+
+        Raises:
+            UsageError: The family is another one, a tool is missing, or the first picture is no map.
+        """
         return [self._write(conversation) for conversation in conversations]
 
     def _write(self, conversation: Conversation) -> str:
+        if conversation.family != "vsp_navigation":
+            raise UsageError(f"The apprentice plays the family `vsp_navigation`, not `{conversation.family}`.")
         scene = read_scene(conversation)
         # The episode's seed fixes the way for all of its turns.
         draw = np.random.default_rng(conversation.seed).random()
@@ -66,6 +74,13 @@ class ApprenticeAgent(Agent):
         dialect = DIALECTS.load(conversation.dialect)
         if move.call is None:
             return dialect.write_answer(move.answer, move.think)
+        offered = [tool.name for tool in conversation.tools]
+        if move.call.name not in offered:
+            given = ", ".join(offered) or "no tools"
+            raise UsageError(
+                f"The apprentice calls {move.call.name}, but the environment offers {given}. "
+                "Make the environment with its default tools."
+            )
         return dialect.write_call(move.call, move.think)
 
 
@@ -73,6 +88,8 @@ def _hasty(scene: Scene) -> Move:
     if scene.turn < 2:
         return navigate(scene)
     start, goal = scene.points(0), scene.points(1)
+    if not start or not goal:
+        raise UsageError(_NO_MAP)
     if scene.turn == 2:
         arguments = {"start": start[0], "goal": goal[0], "obstacles": []}
         return Move("Plan a straight path.", ToolCall("AStar", arguments))
@@ -81,8 +98,8 @@ def _hasty(scene: Scene) -> Move:
 
 def _guess(scene: Scene) -> Move:
     reading = read_map(scene.image)
-    if reading is None:
-        raise UsageError("The apprentice guesses from a map, and this picture shows none.")
+    if reading is None or not reading.centres("S") or not reading.centres("G"):
+        raise UsageError(_NO_MAP)
     (x, y), (goal_x, goal_y) = reading.centres("S")[0], reading.centres("G")[0]
     across, down = (goal_x - x) // reading.cell, (goal_y - y) // reading.cell
     moves = ("D" if down > 0 else "U") * abs(down) + ("R" if across > 0 else "L") * abs(across)

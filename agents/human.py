@@ -79,7 +79,7 @@ class HumanAgent(Agent):
         """
         self.show(conversation.key, conversation.messages)
         names = [tool.name for tool in conversation.tools]
-        prompt = f"[{conversation.turn + 1}] {' / '.join(names)} / answer (:help) > "
+        prompt = f"turn {conversation.turn + 1}: {', '.join(names) or 'no tools'}, or an answer (:help) > "
         while True:
             try:
                 text = self._action(self._ask(prompt), conversation)

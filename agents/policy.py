@@ -23,6 +23,9 @@ class PolicyAgent(Agent):
     Args:
         policy: The model.
         config: How turns are sampled. With empty ``stop``, the dialect's stop strings are used.
+
+    Raises:
+        UsageError: On :meth:`submit`, if conversations in flight are of different dialects.
     """
 
     name = "policy"
@@ -31,18 +34,18 @@ class PolicyAgent(Agent):
         super().__init__()
         self.policy = policy
         self.config = config or SamplerConfig()
+        self.parallel = self.config.slots
         self._sampler: Sampler | None = None
+        self._dialect = ""
         self._seen: dict[str, int] = {}
 
     def submit(self, conversation: Conversation) -> None:
         """Hand a conversation to the sampler; only its new messages are encoded."""
-        if self._sampler is None:
-            stop = self.config.stop or DIALECTS.load(conversation.dialect).stop
-            self._sampler = Sampler(self.policy, replace(self.config, stop=stop))
         key, messages = conversation.key, conversation.messages
+        sampler = self._sampler_for(conversation.dialect)
         if key in self._seen:
             # The first unseen message is the turn that was just sampled.
-            self._sampler.extend(key, messages[self._seen[key] + 1 :])
+            sampler.extend(key, messages[self._seen[key] + 1 :])
             self._seen[key] = len(messages)
         else:
             self._waiting.append(conversation)
@@ -65,6 +68,24 @@ class PolicyAgent(Agent):
         if self._sampler is None or self._seen.pop(key, None) is None:
             return None
         return self._sampler.finish(key)
+
+    def close(self) -> None:
+        """Release the sampler and its cache."""
+        self._sampler = None
+        self._waiting, self._seen = [], {}
+
+    def _sampler_for(self, dialect: str) -> Sampler:
+        if self._sampler is not None and dialect == self._dialect:
+            return self._sampler
+        if self._seen or self._waiting:
+            raise UsageError(
+                f"A conversation in the dialect `{dialect}` came while others in `{self._dialect}` are running. "
+                "Turns end differently in each; play one after the other, or with an agent each."
+            )
+        self._dialect = dialect
+        stop = self.config.stop or DIALECTS.load(dialect).stop
+        self._sampler = Sampler(self.policy, replace(self.config, stop=stop))
+        return self._sampler
 
 
 class TinyAgent(PolicyAgent):

@@ -18,7 +18,8 @@ _PREFIX = "checkpoint-"
 def save(out: Path, step: int, policy: HFPolicy, optimiser: dict[str, Any]) -> Path:
     """Write ``out/checkpoint-STEP`` and drop older ones.
 
-    It is written beside its final name and renamed at the end, so a kill leaves the last one usable.
+    It is written under a hidden name and renamed at the end, and older ones are hidden before they are deleted: what
+    :func:`restore` finds is complete, whenever the process was killed.
     """
     final = out / f"{_PREFIX}{step:06d}"
     unfinished = out / f".{final.name}"
@@ -27,11 +28,19 @@ def save(out: Path, step: int, policy: HFPolicy, optimiser: dict[str, Any]) -> P
     policy.save(unfinished)
     torch.save(optimiser, unfinished / "optimiser.pt")
     (unfinished / "adagym.json").write_text(json.dumps({"step": step}), "utf-8")
-    shutil.rmtree(final, ignore_errors=True)
+    if final.is_dir():
+        # Still found, after every other, should the process end between the two lines.
+        final.replace(out / f"{_PREFIX}-replaced")
     unfinished.rename(final)
     for older in out.glob(f"{_PREFIX}*"):
         if older != final:
-            shutil.rmtree(older)
+            hidden = out / f".deleted-{older.name}"
+            shutil.rmtree(hidden, ignore_errors=True)
+            older.rename(hidden)
+            shutil.rmtree(hidden)
+    # A run that goes on from here starts without cached features. So must this one: features that were computed in
+    # another batch differ in their last bits.
+    policy.clear_features()
     return final
 
 
@@ -46,6 +55,6 @@ def restore(out: Path, policy: HFPolicy) -> tuple[int, dict[str, Any]]:
         raise UsageError(f"There is no checkpoint in `{out}`; it should hold a folder named {_PREFIX}STEP.")
     saved = type(policy).from_pretrained(found[-1], policy.config)
     policy.model.load_state_dict(saved.model.state_dict())
-    policy.set_freeze_vision(policy.freeze_vision)
-    optimiser: dict[str, Any] = torch.load(found[-1] / "optimiser.pt", weights_only=True)
+    policy.clear_features()
+    optimiser: dict[str, Any] = torch.load(found[-1] / "optimiser.pt", map_location="cpu", weights_only=True)
     return int(json.loads((found[-1] / "adagym.json").read_text("utf-8"))["step"]), optimiser

@@ -4,7 +4,8 @@ An episode is submitted to the agent whenever its environment is ready, and step
 there; a finished episode's environment starts the next job at once. So an episode of many turns holds up
 nobody. Everything runs in the caller's thread in an order fixed by the jobs and the agent's replies.
 
-A failure of the agent or of a worker voids its episode (``outcome="infra_failure"``, reward None); it is
+An agent that can hold no more of a conversation says so (``Reply.full``); the episode is then truncated and scored
+as it stands. A failure of the agent or of a worker voids its episode (``outcome="infra_failure"``, reward None); it is
 never scored 0 and never stops the others.
 """
 
@@ -190,6 +191,9 @@ class Collector:
             )
         if reply.error is not None:
             self._void(run, episode, reply.error)
+            return
+        if reply.full:
+            self._finish(run, episode, bare(episode.env).truncate())
             return
         try:
             _, _, terminated, truncated, _ = episode.env.step(reply.text)

@@ -62,6 +62,7 @@ class Advantages:
     kept: NDArray[np.bool_]
     """``(N,)``."""
     zero_variance_groups: int
+    """Groups left out because all of their rewards are equal; one with a single reward counts too."""
     failures: int
     """Episodes without a reward."""
 
@@ -87,7 +88,7 @@ def advantages(
         members = (names == name) & scored
         group = numbers[members]
         if len(group) < 2 or np.ptp(group) < 1e-9:
-            flat += 1
+            flat += len(group) > 0
             continue
         centred = group - group.mean()
         values[members] = centred / (group.std(ddof=1) + eps) if std_normalise else centred
@@ -128,9 +129,11 @@ def audit(trace: TokenTrace, encoder: Encoder) -> str | None:
     Every picture must have exactly as many pad tokens as features, and no sampled token may be a pad.
     """
     pads = trace.ids == encoder.image_token_id
-    features = sum(encoder.pads(image) for image in trace.images)
-    if int(pads.sum()) != features:
-        return f"{int(pads.sum())} image pads stand for {features} picture features"
+    borders = np.flatnonzero(np.diff(pads.astype(np.int8), prepend=0, append=0))
+    runs = (borders[1::2] - borders[::2]).tolist()
+    features = [encoder.pads(image) for image in trace.images]
+    if runs != features:
+        return f"runs of {runs} image pads stand for pictures of {features} features"
     if bool((pads & trace.sampled).any()):
         return "an image pad was sampled"
     if not bool(trace.sampled.any()):
@@ -146,10 +149,11 @@ class UpdateStats:
 
     loss: float
     grad_norm: float
+    """Of the last optimiser step, before clipping."""
     entropy: float
     """Mean over sampled tokens, nats."""
     drift: float
-    """Largest absolute difference between sampling and training log-probabilities before the update."""
+    """Largest absolute difference between sampling and training log-probabilities before the first optimiser step."""
     clipped: float
     """Share of sampled tokens whose ratio left the interval."""
     trained_tokens: int
@@ -176,7 +180,8 @@ def update(
     episodes = len(batch.lengths)
     tokens = int(batch.sampled.sum())
     totals = {"loss": 0.0, "entropy": 0.0, "clipped": 0.0, "drift": 0.0}
-    norm = 0.0
+    norm = drift = 0.0
+    begun = optimiser.steps
     for part in np.array_split(np.arange(episodes), min(config.minibatches, episodes)):
         # Episodes of similar length share a pass; the order inside a minibatch does not change its gradient.
         order = sorted(part.tolist(), key=lambda row: batch.lengths[row])
@@ -185,10 +190,9 @@ def update(
             loss = _accumulate(policy, batch.select(rows), advantage[rows], config, reference, totals)
             (loss / len(part)).backward()  # type: ignore[no-untyped-call]
             totals["loss"] += loss.item() / episodes
+        drift = totals["drift"] if optimiser.steps == begun else drift
         norm = optimiser.step()
-    return UpdateStats(
-        totals["loss"], norm, totals["entropy"] / tokens, totals["drift"], totals["clipped"] / tokens, tokens
-    )
+    return UpdateStats(totals["loss"], norm, totals["entropy"] / tokens, drift, totals["clipped"] / tokens, tokens)
 
 
 def _accumulate(

@@ -23,6 +23,7 @@ from adagym.errors import UsageError
 from adagym.policies.batch import collate
 from adagym.policies.hf import HFPolicy
 from adagym.policies.sampler import SamplerConfig
+from adagym.types import Task
 
 Callback = Callable[[int, Mapping[str, float]], None]
 """Called after each step with its number (from 1) and its metrics."""
@@ -85,7 +86,7 @@ class GRPO:
         self.agent = PolicyAgent(policy, config.sampler)
         self._collector = Collector(self._make_env, self.agent, config.sampler.slots)
         first = self._make_env()
-        self._tasks: int = len(first.unwrapped.tasks)  # type: ignore[attr-defined]
+        self._tasks: Sequence[Task] = first.unwrapped.tasks  # type: ignore[attr-defined]
         first.close()
         self._log = MetricLog(config.out, config.tensorboard)
         self._alarm = ConstantAlarm()
@@ -98,6 +99,8 @@ class GRPO:
             callbacks: See :data:`Callback`.
         """
         goal = self.config.steps if steps is None else steps
+        if self.step == 0:
+            self._log.rewind(0)  # what an earlier run left in the folder is not this run's
         try:
             while self.step < goal:
                 metrics = self.train_step()
@@ -145,11 +148,13 @@ class GRPO:
     def _jobs(self) -> list[Job]:
         """This step's episodes: a function of the seed and the step alone, so that a resumed run repeats them."""
         rng = np.random.default_rng([self.config.seed, self.step])
-        drawn = rng.choice(self._tasks, size=self.config.prompts, replace=self._tasks < self.config.prompts)
+        count = len(self._tasks)
+        drawn = rng.choice(count, size=self.config.prompts, replace=count < self.config.prompts)
         seeds = rng.integers(2**31, size=self.config.prompts)
+        tasks = [self._tasks[int(index)] for index in drawn]  # made once, not by each member of the group
         return [
-            Job(int(task), int(seed), f"{self.step}-{number}")
-            for number, (task, seed) in enumerate(zip(drawn, seeds, strict=True))
+            Job(task, int(seed), f"{self.step}-{number}")
+            for number, (task, seed) in enumerate(zip(tasks, seeds, strict=True))
             for _ in range(self.config.group_size)
         ]
 
@@ -170,7 +175,8 @@ class GRPO:
         }
         if not len(kept):
             return counts
-        batch = collate([trace for trace, keep in zip(traces, relative.kept, strict=True) if keep and trace is not None])
+        chosen = [traces[index] for index in kept]
+        batch = collate([trace for trace in chosen if trace is not None])
         weights = torch.from_numpy(relative.values[kept]).float()
         self.policy.model.train()
         stats: UpdateStats = update(self.policy, self.optimiser, batch, weights, self.config.loss, self.reference)

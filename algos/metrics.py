@@ -16,8 +16,8 @@ from adagym.errors import require
 def rollout_metrics(rollouts: Sequence[Rollout]) -> dict[str, float]:
     """Averages over a batch of episodes; those that infrastructure broke are only counted.
 
-    Keys: ``reward``, ``part_*`` (reward parts), ``calls_*`` (calls per sample by tool), ``call_success_rate``,
-    ``turns``, ``sampled_tokens``, ``truncated``, ``infra_failures``.
+    Keys: ``reward`` (if any episode could be scored), ``part_*`` (reward parts), ``calls_*`` (calls per sample by
+    tool), ``call_success_rate``, ``turns``, ``sampled_tokens``, ``truncated``, ``infra_failures``.
     """
     scored = [rollout for rollout in rollouts if rollout.trajectory.outcome != "infra_failure"]
     metrics = {"infra_failures": float(len(rollouts) - len(scored))}
@@ -25,11 +25,13 @@ def rollout_metrics(rollouts: Sequence[Rollout]) -> dict[str, float]:
         return metrics
     trajectories = [rollout.trajectory for rollout in scored]
     count = len(scored)
-    calls = Counter(call.tool for trajectory in trajectories for call in trajectory.calls)
+    # Names that a model made up share one key: there may be any number of them.
+    calls = Counter(call.tool if call.check.known else "unknown" for t in trajectories for call in t.calls)
     succeeded = sum(call.ok for trajectory in trajectories for call in trajectory.calls)
     rewards = [trajectory.reward for trajectory in trajectories if trajectory.reward is not None]
+    if rewards:
+        metrics["reward"] = sum(rewards) / len(rewards)
     metrics |= {
-        "reward": sum(rewards) / max(1, len(rewards)),
         "turns": sum(len(trajectory.steps) for trajectory in trajectories) / count,
         "truncated": sum(trajectory.outcome == "truncated" for trajectory in trajectories) / count,
         "call_success_rate": succeeded / max(1, calls.total()),
@@ -44,10 +46,10 @@ def rollout_metrics(rollouts: Sequence[Rollout]) -> dict[str, float]:
 
 
 class ConstantAlarm:
-    """Says when a reward part has not moved for a while: often a scorer that silently stopped working.
+    """Says when a reward part has been 0 for a while: often a scorer that silently stopped working.
 
     Args:
-        window: Steps without any change that raise the alarm.
+        window: Steps at 0 that raise the alarm.
     """
 
     def __init__(self, window: int = 20) -> None:
@@ -55,13 +57,13 @@ class ConstantAlarm:
         self._seen: dict[str, deque[float]] = {}
 
     def check(self, metrics: Mapping[str, float]) -> list[str]:
-        """Return the parts that have been constant, below their best possible 1, over the window."""
+        """Return the parts that have been 0 in every one of the last ``window`` steps."""
         flat: list[str] = []
         for name, value in metrics.items():
             if name.startswith("part_"):
                 values = self._seen.setdefault(name, deque(maxlen=self._window))
                 values.append(value)
-                if len(values) == self._window and max(values) - min(values) < 1e-9 and value == 0:
+                if len(values) == self._window and not any(values):
                     flat.append(name)
         return flat
 
@@ -80,10 +82,7 @@ class MetricLog:
         if out is not None:
             out.mkdir(parents=True, exist_ok=True)
             if tensorboard:
-                require("tensorboard", "train")
-                from torch.utils.tensorboard import SummaryWriter
-
-                self._writer = SummaryWriter(str(out / "tensorboard"))  # type: ignore[no-untyped-call]
+                self._writer = _writer(out)
 
     def write(self, step: int, metrics: Mapping[str, float], alarms: Sequence[str]) -> None:
         """Append one step; warn about each alarm."""
@@ -100,12 +99,24 @@ class MetricLog:
         """Forget what was written after ``step``: a resumed run writes it again."""
         if self._path is not None and self._path.is_file():
             kept = [line for line in self._path.read_text("utf-8").splitlines() if _step_of(line) <= step]
-            self._path.write_text("".join(f"{line}\n" for line in kept), "utf-8")
+            half = self._path.with_suffix(".half")
+            half.write_text("".join(f"{line}\n" for line in kept), "utf-8")
+            half.replace(self._path)
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = _writer(Path(self._writer.log_dir).parent, purge_step=step + 1)
 
     def flush(self) -> None:
         """Write out what is buffered."""
         if self._writer is not None:
             self._writer.flush()
+
+
+def _writer(out: Path, purge_step: int | None = None) -> Any:
+    require("tensorboard", "train")
+    from torch.utils.tensorboard import SummaryWriter
+
+    return SummaryWriter(str(out / "tensorboard"), purge_step=purge_step)
 
 
 def _step_of(line: str) -> float:

@@ -46,7 +46,8 @@ class Optimiser:
         self.config = config
         self.total_steps = total_steps
         self.steps = 0
-        matrices, rest = [], []
+        matrices: list[nn.Parameter] = []
+        rest: list[nn.Parameter] = []
         for name, parameter in model.named_parameters():
             if parameter.requires_grad:
                 inside = ".layers." in name or ".blocks." in name
@@ -61,7 +62,9 @@ class Optimiser:
                 )
             )
         if rest:
-            self._parts.append(torch.optim.AdamW(rest, lr=config.lr, weight_decay=config.weight_decay, betas=(0.9, 0.95)))
+            self._parts.append(
+                torch.optim.AdamW(rest, lr=config.lr, weight_decay=config.weight_decay, betas=(0.9, 0.95))
+            )
         self._rates = [group["lr"] for part in self._parts for group in part.param_groups]
 
     def step(self) -> float:
@@ -90,6 +93,6 @@ class Optimiser:
     def _scale(self) -> float:
         done = self.steps / max(1, self.total_steps)
         if done < self.config.warmup:
-            return (self.steps + 1) / (self.config.warmup * self.total_steps)
+            return min(1.0, (self.steps + 1) / (self.config.warmup * self.total_steps))
         progress = min(1.0, (done - self.config.warmup) / (1 - self.config.warmup))
         return self.config.final + (1 - self.config.final) * 0.5 * (1 + math.cos(math.pi * progress))

@@ -24,13 +24,34 @@ from adagym.algos.coldstart import demonstrations
 from adagym.algos.optim import OptimConfig
 from adagym.algos.sft import SFTConfig, tokenise, train
 from adagym.envs import ENVS
-from adagym.policies.hf import HFPolicy
+from adagym.policies.hf import HFPolicy, PolicyConfig
 from adagym.policies.pretraining import Document, documents
 from adagym.policies.sampler import Sampler, SamplerConfig
-from adagym.policies.tiny import new_tiny
-from adagym.protocol import DIALECTS
+from adagym.policies.tiny import load_tiny, new_tiny
 
 STOP = ("</tool_call>", "</response>", "</answer>")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stretch of training with an optimiser of its own."""
+
+    steps: int
+    horizon: int
+    """Length of the cosine schedule; a stage may end before the rates have fallen."""
+    shares: tuple[float, float, float]
+    """How much is *errand*, *repeat* and *scan*."""
+    warmup: int = 0
+    """Conversations of the simplest kind at the start."""
+    lr: float = 3e-3
+    muon_lr: float = 5e-3
+
+
+STAGES = (
+    Stage(steps=2100, horizon=4200, shares=(0.6, 0.25, 0.15), warmup=7200),
+    Stage(steps=900, horizon=900, shares=(0.35, 0.15, 0.5), lr=1.5e-3, muon_lr=2.5e-3),
+)
+"""First carrying values between tools, then mostly reading pictures while the rates fall to zero."""
 
 
 @dataclass(frozen=True)
@@ -39,43 +60,47 @@ class Pretrain:
 
     out: Path
     """Folder to write."""
-    steps: int = 4200
+    init: Path | None = None
+    """Go on from this checkpoint instead of fresh weights."""
+    skip: int = 0
+    """Stages that the checkpoint has behind it."""
     batch_size: int = 12
-    warmup: int = 7200
-    """Conversations of the first, simpler kind."""
     seed: int = 0
     threads: int = 1
-    lr: float = 3e-3
-    muon_lr: float = 5e-3
 
 
 def run(config: Pretrain) -> None:
-    """Build the tokenizer, train, evaluate on unseen documents, save."""
+    """Build the tokenizer, train every stage, evaluate on unseen documents, save."""
     console = Console()
     torch.set_num_threads(config.threads)
-    policy = new_tiny(vocabulary_corpus(config.seed), seed=config.seed)
+    if config.init is None:
+        policy = new_tiny(vocabulary_corpus(config.seed), seed=config.seed)
+    else:
+        policy = load_tiny(config.init, PolicyConfig(freeze_vision=False))
     console.print(f"{policy.model.num_parameters():,} parameters, {len(policy.encoder.tokenizer)} tokens")
-    examples = (tokenise(policy.encoder, doc.messages, STOP) for doc in documents(config.seed, config.warmup))
+    for number, stage in enumerate(STAGES[config.skip :], config.skip):
+        _train_stage(policy, config, number, stage, console)
+        figures = evaluate(policy, seed=config.seed + 100, count=300)
+        console.print_json(json.dumps(figures))
+        save(policy, config.out)
+
+
+def _train_stage(policy: HFPolicy, config: Pretrain, number: int, stage: Stage, console: Console) -> None:
     began = time.perf_counter()
     losses: list[float] = []
 
     def on_step(step: int, loss: float) -> None:
         losses.append(loss)
         if (step + 1) % 100 == 0:
-            seconds = time.perf_counter() - began
             mean = sum(losses[-100:]) / 100
-            console.print(f"step {step + 1}/{config.steps}  loss {mean:.4f}  {seconds:.0f} s", highlight=False)
-        if (step + 1) % 700 == 0:
-            policy.model.eval()
-            console.print_json(json.dumps(evaluate(policy, seed=config.seed + 1, count=32)))
-            save(policy, config.out)
-            policy.model.train()
+            seconds = time.perf_counter() - began
+            console.print(f"stage {number}: {step + 1}/{stage.steps}  loss {mean:.4f}  {seconds:.0f} s", highlight=False)
 
-    optim = OptimConfig(lr=config.lr, muon_lr=config.muon_lr, warmup=0.02, final=0.0)
-    settings = SFTConfig(steps=config.steps, batch_size=config.batch_size, seed=config.seed, bf16=True, optim=optim)
+    stream = documents(config.seed + number, stage.shares, stage.warmup)
+    examples = (tokenise(policy.encoder, document.messages, STOP) for document in stream)
+    optim = OptimConfig(lr=stage.lr, muon_lr=stage.muon_lr, warmup=0.02, final=0.0)
+    settings = SFTConfig(stage.steps, config.batch_size, bf16=True, optim=optim, horizon=stage.horizon)
     train(policy, examples, settings, on_step)
-    console.print_json(json.dumps(evaluate(policy, seed=config.seed + 1, count=200)))
-    save(policy, config.out)
 
 
 def vocabulary_corpus(seed: int) -> Iterator[str]:

@@ -7,6 +7,7 @@ same tokens in reinforcement learning.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -33,6 +34,8 @@ class SFTConfig:
     seed: int = 0
     bf16: bool = False
     """Run the forward pass under bfloat16 autocast."""
+    horizon: int | None = None
+    """Length of the learning-rate schedule; None is ``steps``."""
     optim: OptimConfig = field(default_factory=lambda: OptimConfig(lr=1.5e-3, muon_lr=3e-3, final=0.0))
 
     def __post_init__(self) -> None:
@@ -46,8 +49,11 @@ def tokenise(encoder: Encoder, messages: Sequence[Message], stop: Sequence[str] 
 
     Args:
         encoder: The policy's encoder.
-        messages: A conversation that ends with an assistant turn.
+        messages: A conversation; what follows its last assistant turn is left out.
         stop: The dialect's stop strings; a turn that does not end with one ends with the end token.
+
+    Raises:
+        UsageError: No message is an assistant's, or the chat template cannot write the others.
     """
     first = next((index for index, message in enumerate(messages) if message.role == "assistant"), None)
     if first is None:
@@ -63,16 +69,14 @@ def tokenise(encoder: Encoder, messages: Sequence[Message], stop: Sequence[str] 
         sampled += [False] * len(chunk.ids)
         images += chunk.images
         turn = encoder.text(messages[begin].text).tolist()
-        if not messages[begin].text.endswith(tuple(stop)) or not stop:
+        if not messages[begin].text.endswith(tuple(stop)):
             turn.append(eos)
         ids += turn
         sampled += [True] * len(turn)
         end = next((i for i in range(begin + 1, len(messages)) if messages[i].role == "assistant"), None)
         if end is None:
             break
-        chunk = encoder.between(messages[begin + 1 : end])
-        if ids[-1] == eos:
-            chunk = type(chunk)(chunk.ids[1:], chunk.images)
+        chunk = encoder.between(messages[begin + 1 : end], ids[-1])
         begin = end
     length = len(ids)
     return TokenTrace(np.array(ids), np.array(sampled), np.zeros(length, np.float32), tuple(images))
@@ -80,20 +84,30 @@ def tokenise(encoder: Encoder, messages: Sequence[Message], stop: Sequence[str] 
 
 def train(
     policy: HFPolicy, examples: Iterator[TokenTrace], config: SFTConfig, on_step: Callable[[int, float], None]
-) -> None:
+) -> int:
     """Minimise the negative log-likelihood of the examples.
 
     Args:
         policy: Changed in place.
         examples: Endless; batches of ``config.batch_size`` are taken from it.
         config: See :class:`SFTConfig`.
-        on_step: Called with the step's number and loss (nats per token).
+        on_step: Called with the step's number (from 0) and loss (nats per token).
+
+    Returns:
+        How many examples were left out for their length; one that came up several times counts each time.
+
+    Raises:
+        UsageError: The examples ran out, or none is short enough.
     """
-    optimiser = Optimiser(policy.model, config.optim, config.steps)
-    batches = bucketed(examples, config.batch_size, config.max_tokens)
+    optimiser = Optimiser(policy.model, config.optim, config.horizon or config.steps)
+    fitting = _Fitting(examples, config.max_tokens)
+    batches = bucketed(fitting, config.batch_size, config.seed)
     policy.model.train()
     for step in range(config.steps):
-        batch = collate(next(batches))
+        drawn = next(batches, None)
+        if drawn is None:
+            raise UsageError(f"The examples ran out after {step} of {config.steps} steps; give an endless stream.")
+        batch = collate(drawn)
         with torch.autocast(policy.device.type, torch.bfloat16, enabled=config.bf16):
             logprobs, _ = policy.token_logprobs(batch)
         loss = -logprobs.sum() / batch.sampled.sum()
@@ -101,18 +115,36 @@ def train(
         optimiser.step()
         on_step(step, loss.item())
     policy.model.eval()
+    return fitting.dropped
 
 
-def bucketed(examples: Iterator[TokenTrace], batch_size: int, max_tokens: int) -> Iterator[list[TokenTrace]]:
+def bucketed(examples: Iterator[TokenTrace], batch_size: int, seed: int) -> Iterator[list[TokenTrace]]:
     """Batches of similar length, so that little is padding: sort a window of 8 batches, deal it out shuffled."""
     window = 8
-    rng = np.random.default_rng(0)
-    while True:
-        pool: list[TokenTrace] = []
-        while len(pool) < window * batch_size:
-            example = next(examples)
-            if len(example.ids) <= max_tokens:
-                pool.append(example)
+    rng = np.random.default_rng(seed)
+    while len(pool := list(itertools.islice(examples, window * batch_size))) == window * batch_size:
         pool.sort(key=lambda example: len(example.ids))
         for index in rng.permutation(window):
             yield pool[index * batch_size : (index + 1) * batch_size]
+
+
+class _Fitting(Iterator[TokenTrace]):
+    """The examples that are short enough."""
+
+    patience = 10_000
+    """So many in a row that are too long end the search."""
+
+    def __init__(self, examples: Iterator[TokenTrace], max_tokens: int) -> None:
+        self._examples = examples
+        self._max_tokens = max_tokens
+        self.dropped = 0
+
+    def __next__(self) -> TokenTrace:
+        for _ in range(self.patience):
+            example = next(self._examples)
+            if len(example.ids) <= self._max_tokens:
+                return example
+            self.dropped += 1
+        raise UsageError(
+            f"{self.patience} conversations in a row are longer than max_tokens={self._max_tokens}; raise max_tokens."
+        )

@@ -170,9 +170,7 @@ class ToolEnv(gym.Env[Observation, str]):
         Raises:
             ResetNeeded: No episode is running.
         """
-        episode = self._episode
-        if episode is None or episode.outcome != "running":
-            raise ResetNeeded("No episode is running: call `reset()` before `step()`.")
+        episode = self._running("step")
         parsed = self._dialect.parse(action)
         episode.messages.append(Message("assistant", (TextBlock(parsed.text),)))
         result: ToolResult | None = None
@@ -186,6 +184,25 @@ class ToolEnv(gym.Env[Observation, str]):
         elif episode.outcome == "running" and len(episode.steps) + 1 >= self._max_turns:
             episode.outcome = "truncated"
         return self._record(episode, parsed, result, observation)
+
+    def truncate(self) -> Trajectory:
+        """End the running episode before its turn limit and score it as it stands.
+
+        For callers that can carry a conversation no further, such as a policy whose context is full. The
+        outcome is ``truncated``, and the last step, if there is one, carries the reward.
+
+        Returns:
+            The finished episode.
+
+        Raises:
+            ResetNeeded: No episode is running.
+        """
+        episode = self._running("truncate")
+        episode.outcome = "truncated"
+        if episode.steps:
+            episode.steps[-1] = replace(episode.steps[-1], truncated=True)
+        self._score(episode)
+        return self.trajectory()
 
     def trajectory(self) -> Trajectory:
         """Return the episode so far.
@@ -240,6 +257,11 @@ class ToolEnv(gym.Env[Observation, str]):
     def close(self) -> None:
         """Release the episode. Closing twice is allowed."""
         self._episode = None
+
+    def _running(self, method: str) -> Episode:
+        if self._episode is None or self._episode.outcome != "running":
+            raise ResetNeeded(f"No episode is running: call `reset()` before `{method}()`.")
+        return self._episode
 
     def _started(self, method: str) -> Episode:
         if self._episode is None:
@@ -320,12 +342,15 @@ class ToolEnv(gym.Env[Observation, str]):
         # The caller may change the dict it gets; the record keeps its own.
         kept: Observation = {"text": observation["text"], "images": observation["images"]}
         episode.steps.append(Step(parsed.text, parsed, result, kept, 0.0, terminated, truncated))
-        reward = 0.0
         if episode.outcome in ("answered", "truncated"):
-            episode.score = self._preset(episode.task, self.trajectory())
+            self._score(episode)
+        return observation, episode.steps[-1].reward, terminated, truncated, self._info(parsed, result)
+
+    def _score(self, episode: Episode) -> None:
+        episode.score = self._preset(episode.task, self.trajectory())
+        if episode.steps:
             reward = 0.0 if episode.score.total is None else float(episode.score.total)
             episode.steps[-1] = replace(episode.steps[-1], reward=reward)
-        return observation, reward, terminated, truncated, self._info(parsed, result)
 
     def _info(self, parsed: ParsedAction | None, result: ToolResult | None) -> dict[str, Any]:
         """The same keys always; values that compare, so without pictures and times."""

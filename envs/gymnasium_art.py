@@ -67,7 +67,8 @@ def _compose(kind: str, cell: int, crack: int | None) -> Array:
 
 def _load(name: str, size: tuple[int, int]) -> Image.Image:
     with Image.open(_FOLDER / name) as image:
-        return image.convert("RGBA").resize(size, Image.Resampling.NEAREST)
+        scaled: Image.Image = image.convert("RGBA").resize(size, Image.Resampling.NEAREST)
+    return scaled
 
 
 def _corner(anchor: str, cell: int, size: tuple[int, int]) -> tuple[int, int]:

@@ -68,17 +68,17 @@ class Lake:
     @property
     def start(self) -> Cell:
         """Where the player starts."""
-        return self._cells("S")[0]
+        return self._only("S")
 
     @property
     def goal(self) -> Cell:
         """Where the player should arrive."""
-        return self._cells("G")[0]
+        return self._only("G")
 
     @property
     def holes(self) -> tuple[Cell, ...]:
         """All holes, row by row."""
-        return self._cells("H")
+        return tuple((i, j) for i, row in enumerate(self.rows) for j, letter in enumerate(row) if letter == "H")
 
     def step(self, cell: Cell, move: str) -> Cell:
         """The cell reached by one move; off the edge it is the same cell.
@@ -119,9 +119,9 @@ class Lake:
 
         Among equally short plans the one that comes first in the order D, R, U, L.
         """
-        plans = {self.start: ""}
-        queue = deque([self.start])
-        goal = self.goal
+        start, goal = self.start, self.goal
+        plans = {start: ""}
+        queue = deque([start])
         while queue:
             cell = queue.popleft()
             if cell == goal:
@@ -163,7 +163,5 @@ class Lake:
     def _at(self, cell: Cell) -> str:
         return self.rows[cell[0]][cell[1]]
 
-    def _cells(self, letter: str) -> tuple[Cell, ...]:
-        return tuple(
-            (i, j) for i, row in enumerate(self.rows) for j, other in enumerate(row) if other == letter
-        )
+    def _only(self, letter: str) -> Cell:
+        return divmod("".join(self.rows).index(letter), len(self.rows[0]))

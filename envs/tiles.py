@@ -49,8 +49,8 @@ class MapImage:
         cell = self.cell
         picture = np.empty((len(self.rows) * cell, len(self.rows[0]) * cell, 3), np.uint8)
         for y, row in enumerate(self.rows):
-            for x, kind in enumerate(row):
-                picture[y * cell : (y + 1) * cell, x * cell : (x + 1) * cell] = _tile(kind, cell, self.skin, (y, x))
+            tiles = [_tile(kind, cell, self.skin, (y, x)) for x, kind in enumerate(row)]
+            np.concatenate(tiles, axis=1, out=picture[y * cell : (y + 1) * cell])
         return picture
 
 

@@ -7,7 +7,6 @@ arguments is found before the folder is touched.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -21,12 +20,12 @@ from adagym.envs.base import ToolEnv
 from adagym.envs.tasks import load_tasks
 from adagym.errors import UsageError
 from adagym.evals.figures import versions, write_json
+from adagym.evals.run_folder import CONFIG, check_folder
 from adagym.evals.spec import make_agent
 from adagym.evals.summary import EpisodeFacts, facts, summarise
 from adagym.store import Store, read_trajectories
 from adagym.types import Task
 
-CONFIG = "config.json"
 EPISODES = "episodes.jsonl"
 SUMMARY = "summary.json"
 
@@ -87,7 +86,7 @@ def evaluate(
         return env_class(tasks, **config.env_kwargs)
 
     make_env().close()  # wrong arguments show before the folder is made
-    _check_folder(out, config, resume)
+    check_folder(out, asdict(config), EPISODES, resume)
     agent = make_agent(config.agent)
     episodes: dict[Key, EpisodeFacts] = {}
     try:
@@ -125,32 +124,6 @@ def _tasks(env_class: type[ToolEnv], config: EvalConfig) -> Sequence[Task]:
         for image in task.images:
             image.load()
     return tasks
-
-
-def _check_folder(out: Path, config: EvalConfig, resume: bool) -> None:
-    """Check that the folder is free, or holds the run to resume.
-
-    Raises:
-        UsageError: It is neither.
-    """
-    if out.exists() and not out.is_dir():
-        raise UsageError(f"{out} is a file; give a folder for the run.")
-    path = out / CONFIG
-    if not path.is_file():
-        if (out / EPISODES).exists():
-            raise UsageError(f"{out} holds episodes without their {CONFIG}; choose another folder.")
-        return
-    if not resume:
-        raise UsageError(f"{out} already holds a run; resume it with --resume, or choose another folder.")
-    try:
-        saved = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UsageError(f"{path} is not valid JSON ({error}); choose another folder.") from None
-    asked = json.loads(json.dumps(asdict(config)))
-    differing = sorted(key for key in asked.keys() | saved.keys() if asked.get(key) != saved.get(key))
-    if differing:
-        changes = "; ".join(f"{key} was {saved.get(key)!r}, now {asked.get(key)!r}" for key in differing)
-        raise UsageError(f"{out} holds another run ({changes}); repeat its arguments, or choose another folder.")
 
 
 def _all(collector: Collector, jobs: Mapping[Key, Job], path: Path) -> Iterator[tuple[Key, EpisodeFacts]]:

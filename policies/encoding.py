@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from adagym.digest import image_digest
-from adagym.errors import InfraError
+from adagym.errors import UsageError
 from adagym.policies.chat import Chat
 from adagym.types import Array, Message
 
@@ -64,16 +64,26 @@ class Encoder:
         self._tokenise = lru_cache(maxsize=4096)(self._tokenise_text)
 
     def prompt(self, messages: Sequence[Message]) -> Chunk:
-        """Tokens before the first sampled one."""
+        """Tokens before the first sampled one.
+
+        Raises:
+            UsageError: The template refuses the messages or leaves out pictures.
+        """
         return self._chunk(self.chat.prompt(messages), messages)
 
-    def between(self, messages: Sequence[Message]) -> Chunk:
-        """Tokens between a sampled turn and the next one."""
-        return self._chunk(self.chat.between(messages), messages)
+    def between(self, messages: Sequence[Message], last: int) -> Chunk:
+        """Tokens between a sampled turn, whose last token was ``last``, and the next one.
+
+        Raises:
+            UsageError: The template refuses the messages or leaves out pictures.
+        """
+        chunk = self._chunk(self.chat.between(messages), messages)
+        # A turn that was ended by the template's own end token already holds it.
+        return Chunk(chunk.ids[1:], chunk.images) if chunk.ids[0] == last else chunk
 
     def text(self, text: str) -> NDArray[np.int64]:
-        """Tokens of plain text (used for supervised turns)."""
-        return np.array(self._tokenise(text), dtype=np.int64)
+        """Tokens of a supervised turn; like all text it cannot hold control tokens."""
+        return np.array(self._tokenise(self.chat.harmless(text)), dtype=np.int64)
 
     def decode(self, ids: Sequence[int]) -> str:
         """Text of sampled tokens, control tokens left out."""
@@ -117,7 +127,7 @@ class Encoder:
         ids = np.array(self._tokenise(text), dtype=np.int64)
         is_pad = ids == self.image_token_id
         if int(is_pad.sum()) != len(images):
-            raise InfraError(
+            raise UsageError(
                 f"The chat template wrote {int(is_pad.sum())} image placeholders for {len(images)} pictures. "
                 "Pass `template=adagym.policies.chat.CHAT_TEMPLATE` for models of the Qwen family."
             )

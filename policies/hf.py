@@ -1,4 +1,8 @@
-"""A trainable policy over any transformers image-text model."""
+"""A trainable policy over transformers image-text models of the Qwen2-VL kind.
+
+That is: pictures of any size become a grid of patches, their features stand in for the embeddings of pad tokens,
+and the decoder is causal.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from torch import nn
 
 from adagym.errors import UsageError
@@ -40,46 +45,47 @@ class HFPolicy:
     """A model, its encoder, and the two things a learner needs: token log-probabilities and parameters.
 
     Args:
-        model: A transformers image-text model (``AutoModelForImageTextToText``).
+        model: A transformers image-text model (``AutoModelForImageTextToText``); put into evaluation mode.
         processor: Its processor.
         config: See :class:`PolicyConfig`.
 
     Raises:
-        UsageError: The model has no decoder, vision features or image token that adagym can find.
+        UsageError: The model or its processor is of another kind.
     """
 
     def __init__(self, model: Any, processor: Any, config: PolicyConfig | None = None) -> None:
         self.config = config or PolicyConfig()
-        self.model = model.to(device=self.config.device, dtype=getattr(torch, self.config.dtype))
+        _check_kind(model, processor)
+        self.model = model.to(device=self.config.device, dtype=getattr(torch, self.config.dtype)).eval()
         self.processor = processor
         self.device = torch.device(self.config.device)
         self.decoder: nn.Module = model.get_decoder()
         self._core = model.model
-        if not hasattr(self._core, "get_image_features"):
-            raise UsageError(f"{type(model).__name__} has no image features; give a transformers image-text model.")
-        vision = getattr(model.config, "vision_config", None)
-        self.encoder = Encoder(
-            processor, processor.image_token, int(getattr(vision, "spatial_merge_size", 1)), self.config.template
-        )
+        merge = int(model.config.vision_config.spatial_merge_size)
+        self.encoder = Encoder(processor, processor.image_token, merge, self.config.template)
         self._mrope = hasattr(self._core, "get_rope_index")
         self._features: OrderedDict[str, torch.Tensor] = OrderedDict()
         self.banned = self._control_tokens()
+        self.end_ids = self._end_tokens()
         self.set_freeze_vision(self.config.freeze_vision)
 
     @classmethod
     def from_pretrained(cls, path: str | Path, config: PolicyConfig | None = None) -> HFPolicy:
-        """Load a model folder (or a cached hub name) with transformers.
+        """Load a model folder (or a hub name that is already in the local cache) with transformers.
 
         Raises:
-            UsageError: There is no such folder, or transformers cannot read it.
+            UsageError: There is no such folder, transformers cannot read it, or the model is of another kind.
         """
         from transformers import AutoModelForImageTextToText, AutoProcessor
 
         try:
-            processor = AutoProcessor.from_pretrained(str(path))
-            model = AutoModelForImageTextToText.from_pretrained(str(path))
-        except (OSError, ValueError) as error:
-            raise UsageError(f"`{path}` is not a model that transformers can load: {error}") from error
+            processor = AutoProcessor.from_pretrained(str(path), local_files_only=True)
+            model = AutoModelForImageTextToText.from_pretrained(str(path), local_files_only=True)
+        except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+            raise UsageError(
+                f"`{path}` is not a model folder that transformers can load; it needs config.json, the weights and the "
+                f"processor's files. Transformers says: {error}"
+            ) from error
         return cls(model, processor, config)
 
     def save(self, path: str | Path) -> None:
@@ -90,9 +96,13 @@ class HFPolicy:
     def set_freeze_vision(self, frozen: bool) -> None:
         """Freeze or free the vision tower; cached features are dropped."""
         self.freeze_vision = frozen
-        self._features.clear()
+        self.clear_features()
         for parameter in self.vision_parameters():
             parameter.requires_grad_(not frozen)
+
+    def clear_features(self) -> None:
+        """Forget cached vision features."""
+        self._features.clear()
 
     def vision_parameters(self) -> list[nn.Parameter]:
         """Parameters outside the decoder and the output layer."""
@@ -194,7 +204,11 @@ class HFPolicy:
             pixels = [self.encoder.pixels(image) for image in missing.values()]
             values = torch.cat([item.values for item in pixels]).to(self.device)
             grids = torch.tensor([item.grid for item in pixels], device=self.device)
-            with torch.set_grad_enabled(not self.freeze_vision and torch.is_grad_enabled()):
+            live = not self.freeze_vision
+            kind = self.device.type
+            # What is kept must not depend on the precision of the pass that needed it first.
+            precision = torch.autocast(kind, enabled=live and torch.is_autocast_enabled(kind))
+            with torch.set_grad_enabled(live and torch.is_grad_enabled()), precision:
                 encoded = self._core.get_image_features(values, grids)
             pooled = getattr(encoded, "pooler_output", encoded)
             known.update(zip(missing, pooled, strict=True))
@@ -204,8 +218,38 @@ class HFPolicy:
         return features
 
     def _control_tokens(self) -> torch.Tensor:
-        """Ids that only the template may write: pads would break the match of tokens and pictures."""
+        """Ids that only the template may write (pads would break the match of tokens and pictures), and unused ones."""
         names = ("<|image_pad|>", "<|video_pad|>", "<|vision_start|>", "<|vision_end|>", "<|im_start|>")
         vocabulary = self.encoder.tokenizer.get_vocab()
         ids = {vocabulary[name] for name in names if name in vocabulary} | {self.encoder.image_token_id}
-        return torch.tensor(sorted(ids), device=self.device)
+        # Models often have more rows of scores than their tokenizer has tokens.
+        rows = int(self.model.get_output_embeddings().weight.shape[0])
+        return torch.tensor(sorted(ids | set(range(len(self.encoder.tokenizer), rows))), device=self.device)
+
+    def _end_tokens(self) -> frozenset[int]:
+        """Ids that end a turn."""
+        configured = self.model.generation_config.eos_token_id
+        listed = configured if isinstance(configured, list) else [configured]
+        ids = (self.encoder.tokenizer.eos_token_id, *listed)
+        return frozenset(int(token) for token in ids if token is not None)
+
+
+def _check_kind(model: Any, processor: Any) -> None:
+    """Refuse what would be computed wrongly or not at all.
+
+    Raises:
+        UsageError: The model or its processor is of another kind.
+    """
+    vision = getattr(model.config, "vision_config", None)
+    inputs = getattr(getattr(processor, "image_processor", None), "model_input_names", ())
+    if not hasattr(getattr(model, "model", None), "get_image_features") or "image_grid_thw" not in inputs:
+        fault = "it has no pictures of any size"
+    elif getattr(vision, "deepstack_visual_indexes", None):
+        fault = "its vision features also enter deeper layers"
+    elif model.config.get_text_config()._attn_implementation != "sdpa":
+        fault = "its attention does not take boolean masks; load it with attn_implementation='sdpa'"
+    else:
+        return
+    raise UsageError(
+        f"{type(model).__name__} cannot be a policy: {fault}. Give an image-text model of the Qwen2-VL kind."
+    )

@@ -33,6 +33,7 @@ PARAMETERS = tuple("image picture what target query from to first last avoid ite
 LIST_FIELDS = ("spots", "found", "cells", "marks", "hits", "places", "points")
 MOVE_FIELDS = ("trail", "moves", "steps", "way", "path")
 OBJECTS = tuple("lamp pool tree stone boat cup flag key leaf star bird gate shell drum coin ring wheel".split())
+SHARES = (0.6, 0.25, 0.15)
 NOTES = ("This looks right.", "That is clear.", "I have it now.", "Good, next step.", "I carry on.", "This helps.")
 
 Pairs = list[list[int]]
@@ -46,11 +47,12 @@ class Document:
     messages: tuple[Message, ...]
 
 
-def documents(seed: int, warmup: int = 0) -> Iterator[Document]:
+def documents(seed: int, shares: tuple[float, float, float] = SHARES, warmup: int = 0) -> Iterator[Document]:
     """An endless stream of conversations, the same for the same arguments.
 
     Args:
         seed: Source of everything random.
+        shares: How much of it is *errand*, *repeat* and *scan*; they add up to 1.
         warmup: The first so many are *repeat* only: copying is learnt soonest from short, dense examples.
     """
     rng = np.random.default_rng([seed, 20260131])
@@ -58,7 +60,7 @@ def documents(seed: int, warmup: int = 0) -> Iterator[Document]:
         if number < warmup:
             yield repeat(rng)
         else:
-            maker = (errand, repeat, scan)[int(rng.choice(3, p=[0.6, 0.25, 0.15]))]
+            maker = (errand, repeat, scan)[int(rng.choice(3, p=list(shares)))]
             yield maker(rng)
 
 
@@ -178,7 +180,10 @@ def _rows(rng: np.random.Generator) -> tuple[str, ...]:
 
 def _centres(rows: tuple[str, ...], letter: str) -> Pairs:
     return [
-        [x * CELL + CELL // 2, y * CELL + CELL // 2] for y, row in enumerate(rows) for x, kind in enumerate(row) if kind == letter
+        [x * CELL + CELL // 2, y * CELL + CELL // 2]
+        for y, row in enumerate(rows)
+        for x, kind in enumerate(row)
+        if kind == letter
     ]
 
 

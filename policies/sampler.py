@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from adagym.errors import UsageError
 from adagym.policies.base import TokenTrace
@@ -44,7 +45,9 @@ class SamplerConfig:
     def __post_init__(self) -> None:
         """Check the ranges."""
         if min(self.slots, self.max_tokens, self.max_new_tokens, self.admit) < 1 or self.temperature < 0:
-            raise UsageError(f"slots, max_tokens, max_new_tokens and admit must be positive: {self}.")
+            raise UsageError(
+                f"slots, max_tokens, max_new_tokens and admit must be positive, temperature at least 0: {self}."
+            )
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class Turn:
     key: str
     text: str
     full: bool = False
-    """The conversation has reached ``max_tokens``; nothing was sampled."""
+    """The conversation does not fit into ``max_tokens``; nothing was sampled, and the episode can only be finished."""
 
 
 @dataclass
@@ -110,10 +113,10 @@ class Sampler:
         self._episodes: dict[str, _Episode] = {}
         self._waiting: list[tuple[_Episode, Chunk]] = []
         self._decoding: list[_Episode] = []
-        tokenizer = policy.encoder.tokenizer
-        single = {text: policy.encoder.text(text) for text in config.stop}
-        self._stop_ids = {int(ids[0]) for ids in single.values() if len(ids) == 1} | {int(tokenizer.eos_token_id)}
-        self._stop_texts = tuple(text for text, ids in single.items() if len(ids) > 1)
+        encode = policy.encoder.tokenizer.encode
+        stops = {text: encode(text, add_special_tokens=False) for text in config.stop}
+        self._stop_ids = policy.end_ids | {int(ids[0]) for ids in stops.values() if len(ids) == 1}
+        self._stop_texts = tuple(text for text, ids in stops.items() if len(ids) > 1)
 
     @property
     def free(self) -> int:
@@ -130,28 +133,31 @@ class Sampler:
             messages: Its prompt.
 
         Raises:
-            UsageError: All slots are taken, or the key is in use.
+            UsageError: All slots are taken, the key is in use, or the template refuses the messages.
         """
-        if key in self._episodes or not self._free:
-            raise UsageError(f"Episode `{key}` cannot start: {len(self._episodes)} of {self.config.slots} slots are taken.")
+        if key in self._episodes:
+            raise UsageError(f"Episode `{key}` is already running; finish it first, or choose another key.")
+        if not self._free:
+            raise UsageError(f"Episode `{key}` cannot start: all {self.config.slots} slots are taken. Finish one.")
+        # Members of a group start alike: what waits for one of them need not be tokenised again.
+        alike = (found for other, found in self._waiting if other.group == group and not other.ids)
+        chunk = (next(alike, None) if group is not None else None) or self.policy.encoder.prompt(messages)
         episode = _Episode(key, group, self._free.pop(), np.random.default_rng(seed))
         self._episodes[key] = episode
-        self._waiting.append((episode, self.policy.encoder.prompt(messages)))
+        self._waiting.append((episode, chunk))
 
     def extend(self, key: str, messages: Sequence[Message]) -> None:
         """Continue an episode after its environment has answered with ``messages``."""
         episode = self._episodes[key]
-        chunk = self.policy.encoder.between(messages)
-        if episode.ids[-1] == self.policy.encoder.tokenizer.eos_token_id:
-            chunk = Chunk(chunk.ids[1:], chunk.images)
-        self._waiting.append((episode, chunk))
+        self._waiting.append((episode, self.policy.encoder.between(messages, episode.ids[-1])))
 
     def work(self) -> list[Turn]:
         """Sample until at least one turn is complete, and return all that are; empty if nothing is left to do."""
         done: list[Turn] = []
         with torch.inference_mode():
             while not done and (self._waiting or self._decoding):
-                if self._waiting and (len(self._waiting) >= self.config.admit or not self._decoding):
+                # With few slots `admit` may never be reached; then half of what is in flight is worth a pass.
+                if self._waiting and len(self._waiting) >= min(self.config.admit, len(self._decoding)):
                     done += self._admit()
                 if self._decoding and not done:
                     done += self._step()
@@ -162,7 +168,8 @@ class Sampler:
         episode = self._episodes.pop(key)
         self._decoding = [other for other in self._decoding if other is not episode]
         self._waiting = [(other, chunk) for other, chunk in self._waiting if other is not episode]
-        self._free.append(episode.slot)
+        # In order, so that a sampler without episodes is as good as new: a resumed run repeats its batches exactly.
+        self._free = sorted([*self._free, episode.slot], reverse=True)
         return episode.trace()
 
     def _admit(self) -> list[Turn]:
@@ -224,7 +231,7 @@ class Sampler:
         self._decoding += episodes
         return self._sample(episodes, scores[rows])
 
-    def _piece(self, episode: _Episode, chunk: Chunk) -> tuple[list[int], np.ndarray[tuple[int, ...], np.dtype[np.int64]]]:
+    def _piece(self, episode: _Episode, chunk: Chunk) -> tuple[list[int], NDArray[np.int64]]:
         """Tokens not yet cached (the last sampled one and the chunk) and their rotary positions."""
         pending = episode.ids[episode.cached :]
         piece = [*pending, *chunk.ids.tolist()]
@@ -255,8 +262,8 @@ class Sampler:
         self,
         episodes: list[_Episode],
         embeddings: torch.Tensor,
-        positions: np.ndarray[tuple[int, ...], np.dtype[np.int64]],
-        places: np.ndarray[tuple[int, ...], np.dtype[np.int64]],
+        positions: NDArray[np.int64],
+        places: NDArray[np.int64],
     ) -> torch.Tensor:
         device = self.policy.device
         where = torch.from_numpy(places).to(device)
@@ -274,7 +281,8 @@ class Sampler:
         if temperature == 0:
             picked = scores.argmax(-1)
         else:
-            draws = torch.tensor([[episode.rng.random()] for episode in episodes], device=scores.device)
+            uniform = [[episode.rng.random()] for episode in episodes]
+            draws = torch.tensor(uniform, dtype=torch.float64, device=scores.device)
             steps = logprobs.double().exp().cumsum(-1)
             picked = torch.searchsorted(steps, draws * steps[:, -1:]).squeeze(-1).clamp_max(scores.shape[-1] - 1)
         chosen = logprobs.gather(-1, picked.unsqueeze(-1)).squeeze(-1)

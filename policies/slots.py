@@ -14,7 +14,7 @@ class _SlotLayer(CacheLayerMixin):
     is_sliding = False
 
     def __init__(self, owner: SlotCache) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._owner = owner
 
     def lazy_initialization(self, key_states: torch.Tensor, value_states: torch.Tensor) -> None:
@@ -33,7 +33,8 @@ class _SlotLayer(CacheLayerMixin):
         """Write the new tokens at their places and return the rows' keys and values up to the span."""
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
-        assert self.keys is not None and self.values is not None
+        assert self.keys is not None
+        assert self.values is not None
         owner = self._owner
         where = (owner.rows[:, None], owner.places)
         self.keys[where] = key_states.transpose(1, 2)
@@ -75,7 +76,8 @@ class SlotCache(Cache):
         self.places = torch.empty((0, 0), dtype=torch.long)
         self.span = 0
         self.whole = False
-        super().__init__(layers=[_SlotLayer(self) for _ in range(layers)])
+        self._rows = [_SlotLayer(self) for _ in range(layers)]
+        super().__init__(layers=list(self._rows))
 
     def aim(self, rows: torch.Tensor, places: torch.Tensor, span: int) -> None:
         """Point the next forward pass.
@@ -91,7 +93,7 @@ class SlotCache(Cache):
 
     def copy(self, source: int, targets: list[int], length: int) -> None:
         """Copy the first ``length`` tokens of one row to others (a prompt shared by a group)."""
-        for layer in self.layers:
+        for layer in self._rows:
             if layer.keys is not None and layer.values is not None:
                 layer.keys[targets, :length] = layer.keys[source, :length]
                 layer.values[targets, :length] = layer.values[source, :length]

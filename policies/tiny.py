@@ -11,8 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import PreTrainedTokenizerFast, Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration, Qwen2VLImageProcessor
-from transformers.models.qwen2_5_vl import Qwen2_5_VLProcessor
+from transformers import (
+    PreTrainedTokenizerFast,
+    Qwen2_5_VLConfig,
+    Qwen2_5_VLForConditionalGeneration,
+    Qwen2_5_VLProcessor,
+    Qwen2VLImageProcessor,
+    Qwen2VLVideoProcessor,
+)
 
 from adagym.policies.hf import HFPolicy, PolicyConfig
 from adagym.policies.tokenizer import build_tokenizer
@@ -48,14 +54,12 @@ def new_tiny(corpus: Iterable[str], seed: int, width: int = 128, layers: int = 4
         torch.manual_seed(seed)
         model = Qwen2_5_VLForConditionalGeneration(_config(processor.tokenizer, width, layers))
         # Tied embeddings of this size learn to copy; the usual 0.02 does not in the time at hand.
-        torch.nn.init.normal_(model.get_input_embeddings().weight, std=0.25)
+        torch.nn.init.normal_(next(model.get_input_embeddings().parameters()), std=0.25)
     return HFPolicy(model, processor, PolicyConfig(freeze_vision=False))
 
 
 def build_processor(tokenizer: PreTrainedTokenizerFast) -> Any:
     """The stock Qwen2.5-VL processor around our tokenizer."""
-    from transformers import Qwen2VLVideoProcessor
-
     unit = (PATCH * MERGE) ** 2
     shape = {"patch_size": PATCH, "merge_size": MERGE, "temporal_patch_size": 1}
     images = Qwen2VLImageProcessor(size={"shortest_edge": unit, "longest_edge": 256 * unit}, **shape)
@@ -66,7 +70,7 @@ def build_processor(tokenizer: PreTrainedTokenizerFast) -> Any:
 def _config(tokenizer: PreTrainedTokenizerFast, width: int, layers: int) -> Qwen2_5_VLConfig:
     heads = 4
     half = width // heads // 2
-    ids = {name: tokenizer.convert_tokens_to_ids(f"<|{name}|>") for name in ("image_pad", "video_pad")}
+    ids = tokenizer.get_vocab()
     return Qwen2_5_VLConfig(
         text_config={
             "vocab_size": len(tokenizer),
@@ -99,9 +103,9 @@ def _config(tokenizer: PreTrainedTokenizerFast, width: int, layers: int) -> Qwen
             "window_size": 8 * PATCH * MERGE,
             "fullatt_block_indexes": [0, 1],
         },
-        image_token_id=ids["image_pad"],
-        video_token_id=ids["video_pad"],
-        vision_start_token_id=tokenizer.convert_tokens_to_ids("<|vision_start|>"),
-        vision_end_token_id=tokenizer.convert_tokens_to_ids("<|vision_end|>"),
+        image_token_id=ids["<|image_pad|>"],
+        video_token_id=ids["<|video_pad|>"],
+        vision_start_token_id=ids["<|vision_start|>"],
+        vision_end_token_id=ids["<|vision_end|>"],
         tie_word_embeddings=True,
     )

@@ -40,7 +40,9 @@ def build_tokenizer(corpus: Iterable[str], vocabulary: int = 1280) -> PreTrained
     pairs = [f"{x}, {y}" for x in CENTRES for y in CENTRES]
     words = [*pairs, *(f"{move}," for move in "LRUD"), *TAGS]
     # Not special: these are ordinary text and must survive decoding. Pairs match whole numbers only.
-    tokenizer.add_tokens([AddedToken(word, single_word=word in pairs, normalized=False, special=False) for word in words])
+    tokenizer.add_tokens(
+        [AddedToken(word, single_word=word in pairs, normalized=False, special=False) for word in words]
+    )
     tokenizer.add_special_tokens([AddedToken(word, normalized=False, special=True) for word in (*SPECIAL, *PADS)])
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,

@@ -19,13 +19,18 @@ Cell = tuple[int, int]
 
 DEFAULT_CELL = 64
 """Pixels per cell where the picture shows no grid."""
-MAX_CELLS = 1_000_000
+MAX_CELLS = 65_536
+"""Largest grid that is searched, about a quarter of a second."""
 _MOVES = {"D": (0, 1), "R": (1, 0), "U": (0, -1), "L": (-1, 0)}
 """Letter to (column, row) step; equally short paths prefer the earlier letter first."""
 
 
 def astar(
-    start: PointArg, goal: PointArg, obstacles: PointsArg, cell_size: int | None = None, image: ImageArg = "img_1"  # type: ignore[assignment]
+    start: PointArg,
+    goal: PointArg,
+    obstacles: PointsArg,
+    cell_size: int | None = None,
+    image: ImageArg = "img_1",  # type: ignore[assignment]
 ) -> ToolOutput:
     """Find a shortest path from start to goal around obstacles, as moves L, R, U, D.
 
@@ -91,22 +96,39 @@ def to_cell(point: Point, size: int, cols: int, rows: int, parameter: str) -> Ce
 
 
 def _search(start: Cell, goal: Cell, blocked: set[Cell], cols: int, rows: int) -> list[str] | None:
-    """A* with the Manhattan distance. Ties go to the path that comes first in the order D, R, U, L."""
-    queue: list[tuple[int, tuple[int, ...], Cell]] = [(_distance(start, goal), (), start)]
-    letters = list(_MOVES)
-    seen: set[Cell] = set()
-    while queue:
-        _, path, cell = heapq.heappop(queue)
-        if cell == goal:
-            return [letters[index] for index in path]
-        if cell in seen:
+    """A* with the Manhattan distance. Ties go to the path that comes first in the order D, R, U, L.
+
+    The search runs from the goal, so that the moves can then be read off from the start in that order.
+    """
+    cost = {goal: 0}
+    queue = [(_distance(start, goal), goal)]
+    done: set[Cell] = set()
+    # It goes on through all cells as promising as the start: any of them may lie on the preferred path.
+    while queue and not (start in cost and queue[0][0] > cost[start]):
+        _, cell = heapq.heappop(queue)
+        if cell in done:
             continue
-        seen.add(cell)
-        for index, (dx, dy) in enumerate(_MOVES.values()):
+        done.add(cell)
+        for dx, dy in _MOVES.values():
             after = cell[0] + dx, cell[1] + dy
-            if 0 <= after[0] < cols and 0 <= after[1] < rows and after not in blocked and after not in seen:
-                heapq.heappush(queue, (len(path) + 1 + _distance(after, goal), (*path, index), after))
-    return None
+            inside = 0 <= after[0] < cols and 0 <= after[1] < rows
+            if inside and after not in blocked and cost[cell] + 1 < cost.get(after, MAX_CELLS + 1):
+                cost[after] = cost[cell] + 1
+                heapq.heappush(queue, (cost[after] + _distance(start, after), after))
+    return _descend(start, cost) if start in cost else None
+
+
+def _descend(cell: Cell, cost: dict[Cell, int]) -> list[str]:
+    """The moves from a cell to where the cost is 0, each time the first that comes one nearer."""
+    path: list[str] = []
+    while cost[cell]:
+        for letter, (dx, dy) in _MOVES.items():
+            after = cell[0] + dx, cell[1] + dy
+            if cost.get(after) == cost[cell] - 1:
+                path.append(letter)
+                cell = after
+                break
+    return path
 
 
 def _distance(cell: Cell, goal: Cell) -> int:

@@ -13,7 +13,6 @@ from adagym.tools.base import Tool, ToolOutput
 from adagym.tools.drawing import COLOURS, draw_arrows
 from adagym.tools.values import ImageArg, PointArg
 
-MAX_MOVES = 1000
 _MOVES = {"L": (-1, 0), "U": (0, -1), "D": (0, 1), "R": (1, 0)}
 
 
@@ -63,10 +62,7 @@ def _moves(directions: str) -> str:
     text = directions.strip().upper()
     if not re.fullmatch(r"[LUDR](?:\s*,?\s*[LUDR])*", text):
         raise _invalid("Invalid directions format. Use 'ludr' or 'L,R,U,D'", "directions")
-    moves = re.sub(r"[\s,]", "", text)
-    if len(moves) > MAX_MOVES:
-        raise _invalid(f"`directions` holds {len(moves)} moves; at most {MAX_MOVES} are drawn.", "directions")
-    return moves
+    return re.sub(r"[\s,]", "", text)
 
 
 def _invalid(message: str, parameter: str) -> ToolError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -26,16 +27,16 @@ _STAR_RADIUS = 9
 
 def draw_stars(image: Array, points: Sequence[Sequence[int]]) -> Array:
     """Mark points with green stars on a copy."""
-    marked = image.copy()
-    for x, y in points:
-        cv2.fillPoly(marked, [_star() + (x, y)], COLOURS["green"])
+    marked: Array = image.copy()
+    for point in points:
+        cv2.fillPoly(marked, [_star() + np.array(point, np.int32)], COLOURS["green"])
     return marked
 
 
 def draw_arrows(image: Array, points: Sequence[Point], colour: tuple[int, int, int], width: int) -> Array:
     """Join points by arrows on a copy; a repeated point (a move that had no effect) gets a ring."""
-    drawn = image.copy()
-    for start, end in zip(points, points[1:], strict=False):
+    drawn: Array = image.copy()
+    for start, end in pairwise(points):
         if start == end:
             cv2.circle(drawn, start, 3 * width, colour, width)
         else:

@@ -6,8 +6,9 @@ that of the Visual-Spatial-Planning benchmark). All of them frame each cell with
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
+from functools import lru_cache
+from threading import Lock
 
 import cv2
 import numpy as np
@@ -15,13 +16,19 @@ from numpy.typing import NDArray
 
 from adagym.types import Array
 
-_FRAME = np.array((180, 201, 226), np.int16)
+_FRAME = np.array((180, 201, 226))
 """Colour of the frames; the kinds of art differ from it by at most 4 a channel."""
 _TOLERANCE = 9
 _MIN_CELL = 12
 _SAMPLES = 61
 """Rows and columns looked at to find frames; a prime, so that no grid hides between them."""
+_FINE = 32
+"""Pixels per cell side that are looked at; art drawn on 32 pixels loses nothing at 64."""
 _KEPT = 64
+"""Readings remembered, about 1.5 kB each."""
+
+_NOTHING, _DRAWN, _ELF, _GIFT, _HOLE, _DARK = range(6)
+"""What a colour tells: nothing, a tool's mark, part of the player, of the goal, of a hole, or a dark outline."""
 
 
 @dataclass(frozen=True)
@@ -54,33 +61,40 @@ class MapReading:
         ]
 
 
-_readings: OrderedDict[tuple[tuple[int, ...], int], MapReading | None] = OrderedDict()
+_readings: dict[tuple[tuple[int, ...], int], MapReading | None] = {}
+_lock = Lock()
+"""Environments may step in threads; without it one may evict what another is about to return."""
 
 
 def read_map(image: Array) -> MapReading | None:
     """Read a map; None if the picture shows none.
 
     Args:
-        image: ``(height, width, 3)`` ``uint8`` RGB. Drawings on top (markers, paths) are tolerated.
+        image: ``(height, width, 3)`` ``uint8`` RGB. Marks that tools draw (stars, paths) are tolerated.
     """
     # Python's keyed 64-bit hash costs a third of a digest, which would be the larger part of a step.
     key = (image.shape, hash(image.tobytes()))
-    if key not in _readings:
-        _readings[key] = _read(image)
+    with _lock:
+        if key in _readings:
+            return _readings[key]
+    reading = _read(image)
+    with _lock:
+        _readings[key] = reading
         while len(_readings) > _KEPT:
-            _readings.popitem(last=False)
-    return _readings[key]
+            del _readings[next(iter(_readings))]
+    return reading
 
 
 def _read(image: Array) -> MapReading | None:
-    cell = _cell_size(image)
+    height, width = _extent(image)
+    cell = _cell_size(image[:height, :width])
     if cell is None:
         return None
-    rows, cols = _extent(image)[0] // cell, _extent(image)[1] // cell
-    # Halving large cells keeps the cost of a picture bounded and changes no proportion below.
-    step = max(1, cell // 32)
-    cells = image[: rows * cell, : cols * cell].reshape(rows, cell, cols, cell, 3)[:, step // 2 :: step, :, step // 2 :: step]
-    return MapReading(cell, tuple("".join(row) for row in _classify(cells)))
+    rows, cols = height // cell, width // cell
+    step = max(1, cell // _FINE)
+    cells = image[:height, :width].reshape(rows, cell, cols, cell, 3)
+    fine = cells[:, step // 2 :: step, :, step // 2 :: step]
+    return MapReading(cell, tuple("".join(row) for row in _classify(fine)))
 
 
 def _extent(image: Array) -> tuple[int, int]:
@@ -95,42 +109,65 @@ def _extent(image: Array) -> tuple[int, int]:
 
 def _cell_size(image: Array) -> int | None:
     """The smallest cell whose frames all stand where they should, in both directions."""
-    height, width = _extent(image)
-    picked_rows = np.linspace(0, height - 1, _SAMPLES).astype(int)
-    picked_cols = np.linspace(0, width - 1, _SAMPLES).astype(int)
-    columns = _is_frame(image[picked_rows, :width]).mean(0)
-    lines = _is_frame(image[:height, picked_cols]).mean(1)
+    height, width = image.shape[:2]
+    columns = _frame_share(image[np.linspace(0, height - 1, _SAMPLES).astype(int)], axis=0)
+    lines = _frame_share(image.take(np.linspace(0, width - 1, _SAMPLES).astype(int), axis=1), axis=1)
     for cell in range(_MIN_CELL, min(height, width) + 1):
         if height % cell == 0 and width % cell == 0 and _framed(columns, cell) and _framed(lines, cell):
             return cell
     return None
 
 
-def _is_frame(pixels: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    near: NDArray[np.bool_] = (np.abs(pixels.astype(np.int16) - _FRAME) <= _TOLERANCE).all(-1)
-    return near
+def _frame_share(pixels: NDArray[np.uint8], axis: int) -> NDArray[np.float64]:
+    """How much of each column (axis 0) or row (axis 1) has the frames' colour, in [0, 1]."""
+    near = cv2.inRange(pixels, _FRAME - _TOLERANCE, _FRAME + _TOLERANCE)
+    share: NDArray[np.float64] = np.count_nonzero(near, axis=axis) / pixels.shape[axis]
+    return share
 
 
 def _framed(shares: NDArray[np.float64], cell: int) -> bool:
     """Whether the first and last line of every cell is mostly frame; drawings may cross a few of them."""
     edges = np.concatenate([shares[::cell], shares[cell - 1 :: cell]])
-    return bool(np.quantile(edges, 0.25) > 0.8 and edges.min() > 0.3)
+    return bool(edges.min() > 0.3 and np.quantile(edges, 0.25) > 0.8)
 
 
 def _classify(cells: NDArray[np.uint8]) -> NDArray[np.str_]:
-    """Letters ``(rows, cols)`` for cells ``(rows, h, cols, w, 3)`` by the share of telling colours in each."""
+    """Letters ``(rows, cols)`` for cells ``(rows, h, cols, w, 3)`` by the colours in each.
+
+    Marks hide what is below them, so shares are of what can still be seen.
+    """
     rows, high, cols, wide, _ = cells.shape
-    flat = np.ascontiguousarray(cells.transpose(0, 2, 1, 3, 4)).reshape(rows * cols, high * wide, 3)
-    hsv = cv2.cvtColor(flat, cv2.COLOR_RGB2HSV)
-    hue, saturation, value = hsv[..., 0], hsv[..., 1], hsv[..., 2]
-    drawn = (saturation == 255) & (value == 255)  # pure colours are tools' drawings, not map
-    vivid = (saturation > 90) & ~drawn
-    blue = (vivid & (hue >= 90) & (hue <= 125)).mean(1)
-    green = (vivid & (hue >= 40) & (hue <= 85) & (value > 60)).mean(1)
-    warm = (vivid & ((hue <= 30) | (hue >= 135)) & (value > 60)).mean(1)
-    grey = ((saturation < 110) & (value < 110)).mean(1)
-    letters = np.full(rows * cols, "F")
-    letters[warm > 0.03] = "G"  # a gift (warm or purple) or a red flag
-    letters[(green > 0.015) | ((grey > 0.1) & (warm < 0.03))] = "S"  # a green hat, or the newer art's grey figure
-    letters[blue > 0.25] = "H"
+    red, green = ((cells[..., channel] & 0xF8).astype(np.uint16) for channel in (0, 1))
+    told = _palette().take(red << 7 | green << 2 | cells[..., 2] >> 3)
+    number = np.arange(rows)[:, None, None, None] * cols + np.arange(cols)[:, None]
+    counts = np.bincount((number * 8 + told).ravel(), minlength=rows * cols * 8).reshape(rows * cols, 8)
+    shares = counts.T / np.maximum(high * wide - counts[:, _DRAWN], 1)
+    letters = np.where(shares[_HOLE] > 0.12, "H", "F")
+    # Only the art since 1.4 has that much outline; a mark may hide all of its small flag, but not the pole.
+    letters[shares[_DARK] > 0.02] = "G"
+    letters[shares[_DARK] > 0.1] = "S"
+    letters[(shares[_GIFT] > 0.015) & (shares[_GIFT] > shares[_ELF])] = "G"
+    letters[(shares[_ELF] > 0.005) & (shares[_ELF] >= shares[_GIFT])] = "S"
     return letters.reshape(rows, cols)
+
+
+@lru_cache(maxsize=1)
+def _palette() -> NDArray[np.uint8]:
+    """What each colour tells, ``(32768,)``, at 5 bits a channel: red first, blue last."""
+    levels = np.arange(32, dtype=np.uint8) * 8 + 4
+    colours = np.stack(np.meshgrid(levels, levels, levels, indexing="ij"), -1).reshape(1, -1, 3)
+    hue, saturation, value = np.moveaxis(cv2.cvtColor(colours, cv2.COLOR_RGB2HSV)[0], -1, 0)
+    red = (hue <= 6) | (hue >= 170)
+    vivid = saturation > 90
+    told = np.full(hue.shape, _NOTHING, np.uint8)
+    told[(saturation < 110) & (value < 110)] = _DARK
+    told[vivid & (hue >= 90) & (hue <= 125)] = _HOLE
+    told[vivid & (hue >= 40) & (hue <= 85) & (value > 60)] = _ELF  # hat
+    told[(saturation > 165) & red & (value > 100)] = _ELF  # coat
+    told[(saturation < 20) & (value > 190) & (value < 225)] = _ELF  # pale face of the art since 1.4
+    told[(saturation > 110) & (saturation <= 165) & red & (value > 180)] = _GIFT  # flag of the art since 1.4
+    told[vivid & (hue >= 132) & (hue <= 145)] = _GIFT  # purple box
+    told[(saturation > 150) & (hue >= 7) & (hue <= 30) & (value > 120)] = _GIFT  # ribbon, or brown box
+    marks = np.isin(colours[0], (levels[0], levels[-1])).all(-1)
+    told[marks & (saturation > 200) & (value > 200)] = _DRAWN  # pure colours: see `adagym.tools.drawing`
+    return told

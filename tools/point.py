@@ -14,11 +14,11 @@ from adagym.tools.values import ImageArg
 
 NOTHING_FOUND = "No valid points detected in the response."
 _WORDS = {
-    "S": {"elf", "player", "start", "agent", "character", "person", "figure"},
-    "G": {"gift", "goal", "present", "flag", "target", "destination", "treasure"},
-    "H": {"hole", "ice hole", "water", "pit", "trap"},
+    "S": {"elf", "player", "start", "starting", "agent", "character", "person", "figure"},
+    "G": {"gift", "goal", "present", "flag", "target", "destination", "finish", "treasure"},
+    "H": {"hole", "water", "pit", "trap"},
 }
-"""What each kind of cell may be called, in the singular."""
+"""Words by which each kind of cell may be called, in the singular."""
 
 
 def point(image: ImageArg, description: str) -> ToolOutput:

@@ -7,7 +7,6 @@ and lists as strings. Whatever else does not fit raises a :class:`~adagym.errors
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -45,7 +44,8 @@ def _refuse(expected: str, value: object) -> ToolError:
 
 
 def _show(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, default=repr)[:80]
+    """A value as a short text that can always be encoded, even where a string in it held a lone surrogate."""
+    return json.dumps(value, ensure_ascii=False, default=repr)[:80].encode(errors="replace").decode()
 
 
 def _read_image(value: Any, images: Images) -> Array:
@@ -104,12 +104,12 @@ def _point(value: Any) -> Point:
 
 
 def _is_coordinate(value: Any) -> bool:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return number and math.isfinite(value) and 0 <= value <= MAX_COORDINATE
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= MAX_COORDINATE
 
 
 def _whole(value: float) -> bool:
-    return math.isfinite(value) and abs(value) <= MAX_COORDINATE and value == int(value)
+    # The range comes first: it excludes infinities, NaN, and integers too large for a float.
+    return -MAX_COORDINATE <= value <= MAX_COORDINATE and value == int(value)
 
 
 def _decoded(value: Any) -> Any:

@@ -44,7 +44,7 @@ class Play:
 
         console = Console()
         env_class = cast("type[ToolEnv]", ENVS.load(self.env))
-        env = env_class(self.tasks, dialect=self.dialect, max_turns=self.max_turns, reward=self.reward)
+        env = env_class(self.tasks, dialect=self.dialect, prompt="brief", max_turns=self.max_turns, reward=self.reward)
         task = int(self.task) if self.task is not None and self.task.isdecimal() else self.task
         trajectory = play_episode(env, console, task=task, seed=self.seed)
         env.close()

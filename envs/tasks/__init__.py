@@ -37,7 +37,7 @@ def load_tasks(spec: str, family: str, **options: Any) -> Sequence[Task]:
     """
     name, _, rest = spec.partition(":")
     factory = SOURCES.load(name)
-    known = inspect.signature(factory).parameters
+    known = [key for key in inspect.signature(factory).parameters if key != "family"]
     arguments: dict[str, Any] = {}
     if "folder" in known:
         arguments["folder"] = rest
@@ -50,7 +50,7 @@ def load_tasks(spec: str, family: str, **options: Any) -> Sequence[Task]:
     arguments |= options
     unknown = sorted(set(arguments) - set(known))
     if unknown:
-        offered = ", ".join(key for key in known if key not in ("family", "folder"))
+        offered = ", ".join(key for key in known if key != "folder") or "none"
         raise UsageError(f"The task source `{name}` has no option {', '.join(map(repr, unknown))}; it has: {offered}.")
     return factory(family, **arguments)
 

@@ -79,7 +79,12 @@ class VSPFolder(Sequence[Task]):
         level = picture.parent.parent
         lake = _read_map(level, picture.stem)
         plan, answer = ("", "") if self.family == NAVIGATION else _read_question(level, picture.stem)
-        meta = {"rows": list(lake.rows), "side": lake.side, "shortest": len(lake.shortest_plan() or ""), "level": level.name}
+        meta = {
+            "rows": list(lake.rows),
+            "side": lake.side,
+            "shortest": len(lake.shortest_plan() or ""),
+            "level": level.name,
+        }
         return Task(
             id=f"vsp/{part}/{level.name}/{picture.stem}",
             family=self.family,

@@ -71,12 +71,13 @@ class VSPGenerated(Sequence[Task]):
             chosen = SIDES[split] if sides is None else tuple(int(s) for s in _listed(sides))
             self._options = _Options(chosen, split, int(seed), float(density), int(cell), skin)
             self._n = int(n)
-        except ValueError as error:
-            raise UsageError(f"An option of `vsp-generated` is not a number: {error}.") from None
+        except (TypeError, ValueError) as error:
+            raise UsageError(f"An option of `vsp-generated` is not a number, or `sides` not a list: {error}.") from None
         if not chosen or self._n < 1 or self._options.seed < 0:
             raise UsageError(f"`vsp-generated` needs sides, n of at least 1 and a seed of at least 0: {self._options}.")
         MapImage(("SG",), self._options.cell, skin)  # refuses cell sizes and skins that cannot be drawn
-        self._task(0)  # refuses sides and densities that give no map
+        for index in range(min(self._n, 2 * len(chosen))):  # every side, with either label
+            self._task(index)  # refuses sides and densities that give no map
 
     def __len__(self) -> int:
         return self._n
