@@ -29,8 +29,8 @@ _NO_MAP = "The apprentice reads maps, and this picture shows no player or no goa
 class Mix:
     """Shares of the ways of working; they add up to 1."""
 
-    careful: float = 0.25
-    hasty: float = 0.5
+    careful: float = 0.35
+    hasty: float = 0.4
     guess: float = 0.25
 
     def __post_init__(self) -> None:

@@ -49,7 +49,7 @@ class ConstantAlarm:
     """Says when a reward part has been 0 for a while: often a scorer that silently stopped working.
 
     Args:
-        window: Steps at 0 that raise the alarm.
+        window: Steps at 0 that raise the alarm; it is raised again after as many more.
     """
 
     def __init__(self, window: int = 20) -> None:
@@ -65,6 +65,7 @@ class ConstantAlarm:
                 values.append(value)
                 if len(values) == self._window and not any(values):
                     flat.append(name)
+                    values.clear()
         return flat
 
 

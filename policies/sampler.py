@@ -283,7 +283,7 @@ class Sampler:
         else:
             uniform = [[episode.rng.random()] for episode in episodes]
             draws = torch.tensor(uniform, dtype=torch.float64, device=scores.device)
-            steps = logprobs.double().exp().cumsum(-1)
+            steps = logprobs.exp().cumsum(-1, dtype=torch.float64)
             picked = torch.searchsorted(steps, draws * steps[:, -1:]).squeeze(-1).clamp_max(scores.shape[-1] - 1)
         chosen = logprobs.gather(-1, picked.unsqueeze(-1)).squeeze(-1)
         done: list[Turn] = []

@@ -45,7 +45,11 @@ def _refuse(expected: str, value: object) -> ToolError:
 
 def _show(value: object) -> str:
     """A value as a short text that can always be encoded, even where a string in it held a lone surrogate."""
-    return json.dumps(value, ensure_ascii=False, default=repr)[:80].encode(errors="replace").decode()
+    try:
+        text = json.dumps(value, ensure_ascii=False, default=repr)
+    except RecursionError:  # reading JSON bears slightly deeper nesting than writing it
+        return "a deeply nested value"
+    return text[:80].encode(errors="replace").decode()
 
 
 def _read_image(value: Any, images: Images) -> Array:

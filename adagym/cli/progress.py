@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from rich import box
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -18,9 +19,8 @@ _COLUMNS = {
     "part_accuracy": "success",
     "part_format": "format",
     "part_tool": "tool",
-    "entropy": "entropy",
-    "seconds_rollout": "rollout s",
-    "seconds_update": "update s",
+    "seconds_rollout": "play s",
+    "seconds_update": "learn s",
 }
 """Metric to heading. Calls by tool stand after ``tool``."""
 
@@ -85,7 +85,7 @@ class TrainingTable:
         if not self._rows:
             return Group(self._bar)
         columns = _columns(self._rows)
-        table = Table("step", *columns.values())
+        table = Table("step", *columns.values(), box=box.SIMPLE)
         for row in self._rows:
             table.add_row(f"{row['step']:.0f}", *(_shown(name, row.get(name)) for name in columns))
         return Group(table, self._bar)

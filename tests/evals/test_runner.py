@@ -177,7 +177,7 @@ def test_a_person_plays_one_episode_after_the_other(tmp_path: Path, monkeypatch:
 
     monkeypatch.setattr(runner, "make_agent", lambda spec: HumanAgent(Console(quiet=True), answer))
     summary = evaluate(EvalConfig(NAVIGATION, "human", TASKS, n=3), tmp_path)
-    assert [prompt[:3] for prompt in prompts] == ["turn 1:", "[2]"] * 3
+    assert [prompt.partition(":")[0] for prompt in prompts] == ["turn 1", "turn 2"] * 3
     assert (summary["n"], summary["turns"], summary["format_rate"]) == (3, 2.0, 0.5)
 
 

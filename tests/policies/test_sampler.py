@@ -193,7 +193,8 @@ def test_a_full_conversation_says_so(policy: HFPolicy) -> None:
 
 
 def test_a_prompt_that_does_not_fit_is_full_at_once(policy: HFPolicy) -> None:
-    played = play(policy, replace(WARM, max_tokens=30), {"long": SCRIPTS["long"], "short": Script(SCRIPTS["text"].prompt)})
+    room = len(policy.encoder.prompt(SCRIPTS["text"].prompt).ids) + 1
+    played = play(policy, replace(WARM, max_tokens=room), {"long": SCRIPTS["long"], "short": SCRIPTS["text"]})
     assert played["long"].full
     assert played["long"].texts == []
     assert len(played["long"].tokens.ids) == 0
