@@ -57,9 +57,7 @@ class DataError(UsageError):
 class ToolError(AdagymError):
     """A tool call failed for a reason the model should read; the episode goes on."""
 
-    def __init__(
-        self, message: str, code: ErrorCode = ErrorCode.TOOL_RUN_FAILED, parameter: str | None = None
-    ) -> None:
+    def __init__(self, message: str, code: ErrorCode = ErrorCode.TOOL_RUN_FAILED, parameter: str | None = None) -> None:
         """Keep the code and, where one parameter is to blame, its name."""
         super().__init__(message)
         self.code = code

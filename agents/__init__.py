@@ -7,9 +7,11 @@ from adagym.registry import Registry
 
 AGENTS: Registry[type[Agent]] = Registry("agent")
 AGENTS.register("random", "adagym.agents.random:RandomAgent", summary="valid calls and answers, uniformly at random")
-AGENTS.register("expert", "adagym.agents.scripted:ExpertAgent", summary="the task family's blueprint, through its tools")
+AGENTS.register(
+    "expert", "adagym.agents.scripted:ExpertAgent", summary="a fixed blueprint per family, through its tools"
+)
 AGENTS.register("human", "adagym.agents.human:HumanAgent", summary="you, in the terminal")
-AGENTS.register("replay", "adagym.agents.replay:ReplayAgent", summary="replay:FILE repeats the actions of saved episodes")
+AGENTS.register("replay", "adagym.agents.replay:ReplayAgent", summary="replay:FILE repeats saved episodes")
 AGENTS.register("tiny", "adagym.agents.policy:TinyAgent", summary="tiny[:DIR] is the embedded 1 M parameter model")
 AGENTS.register("hf", "adagym.agents.policy:HFAgent", summary="hf:PATH is a transformers image-text model")
 

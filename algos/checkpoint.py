@@ -29,15 +29,13 @@ def save(out: Path, step: int, policy: HFPolicy, optimiser: dict[str, Any]) -> P
     torch.save(optimiser, unfinished / "optimiser.pt")
     (unfinished / "adagym.json").write_text(json.dumps({"step": step}), "utf-8")
     if final.is_dir():
-        # Still found, after every other, should the process end between the two lines.
-        final.replace(out / f"{_PREFIX}-replaced")
+        replaced = out / f"{_PREFIX}-replaced"  # still found, though after every other
+        _drop(replaced)
+        final.rename(replaced)
     unfinished.rename(final)
     for older in out.glob(f"{_PREFIX}*"):
         if older != final:
-            hidden = out / f".deleted-{older.name}"
-            shutil.rmtree(hidden, ignore_errors=True)
-            older.rename(hidden)
-            shutil.rmtree(hidden)
+            _drop(older)
     # A run that goes on from here starts without cached features. So must this one: features that were computed in
     # another batch differ in their last bits.
     policy.clear_features()
@@ -58,3 +56,12 @@ def restore(out: Path, policy: HFPolicy) -> tuple[int, dict[str, Any]]:
     policy.clear_features()
     optimiser: dict[str, Any] = torch.load(found[-1] / "optimiser.pt", map_location="cpu", weights_only=True)
     return int(json.loads((found[-1] / "adagym.json").read_text("utf-8"))["step"]), optimiser
+
+
+def _drop(folder: Path) -> None:
+    """Delete a folder, hidden first, so that no part of it is ever taken for the whole."""
+    hidden = folder.with_name(f".{folder.name}-deleted")
+    shutil.rmtree(hidden, ignore_errors=True)
+    if folder.is_dir():
+        folder.rename(hidden)
+        shutil.rmtree(hidden)

@@ -112,7 +112,11 @@ class GRPO:
         return self
 
     def train_step(self) -> dict[str, float]:
-        """Collect one batch of groups and update once."""
+        """Collect one batch of groups and update once.
+
+        Raises:
+            UsageError: No episode can be trained on, because the settings leave the policy no room.
+        """
         began = time.perf_counter()
         self.policy.model.eval()
         rollouts = sorted(self._collector.collect(self._jobs()), key=lambda rollout: rollout.index)
@@ -161,17 +165,25 @@ class GRPO:
     def _update(self, rollouts: Sequence[Rollout]) -> dict[str, float]:
         encoder = self.policy.encoder
         traces = [rollout.tokens for rollout in rollouts]
-        faulty = [trace is not None and audit(trace, encoder) is not None for trace in traces]
+        faults = [
+            None if trace is None or rollout.trajectory.reward is None else audit(trace, encoder)
+            for rollout, trace in zip(rollouts, traces, strict=True)
+        ]
+        if all(faults):
+            raise UsageError(
+                f"None of the {len(faults)} episodes can be trained on; of the first, {faults[0]}. If no token was "
+                f"sampled, the prompt does not fit into sampler.max_tokens={self.config.sampler.max_tokens}: raise it."
+            )
         rewards = [
-            None if trace is None or bad else rollout.trajectory.reward
-            for rollout, trace, bad in zip(rollouts, traces, faulty, strict=True)
+            None if trace is None or fault else rollout.trajectory.reward
+            for rollout, trace, fault in zip(rollouts, traces, faults, strict=True)
         ]
         relative = advantages(rewards, [str(rollout.job.group) for rollout in rollouts], self.config.loss.std_normalise)
         kept = np.flatnonzero(relative.kept)
         counts = {
             "zero_variance_groups": float(relative.zero_variance_groups),
             "unscored": float(relative.failures),
-            "audit_drops": float(sum(faulty)),
+            "audit_drops": float(sum(fault is not None for fault in faults)),
         }
         if not len(kept):
             return counts

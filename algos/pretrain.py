@@ -25,7 +25,7 @@ from adagym.algos.optim import OptimConfig
 from adagym.algos.sft import SFTConfig, tokenise, train
 from adagym.envs import ENVS
 from adagym.policies.hf import HFPolicy, PolicyConfig
-from adagym.policies.pretraining import Document, documents
+from adagym.policies.pretraining import documents
 from adagym.policies.sampler import Sampler, SamplerConfig
 from adagym.policies.tiny import load_tiny, new_tiny
 
@@ -50,8 +50,9 @@ class Stage:
 STAGES = (
     Stage(steps=2100, horizon=4200, shares=(0.6, 0.25, 0.15), warmup=7200),
     Stage(steps=900, horizon=900, shares=(0.35, 0.15, 0.5), lr=1.5e-3, muon_lr=2.5e-3),
+    Stage(steps=800, horizon=800, shares=(0.8, 0.2, 0.0), lr=1.5e-3, muon_lr=2.5e-3),
 )
-"""First carrying values between tools, then mostly reading pictures while the rates fall to zero."""
+"""Carrying values between tools; then half of it reading pictures; then carrying again, until the rates are zero."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,8 @@ def _train_stage(policy: HFPolicy, config: Pretrain, number: int, stage: Stage, 
         if (step + 1) % 100 == 0:
             mean = sum(losses[-100:]) / 100
             seconds = time.perf_counter() - began
-            console.print(f"stage {number}: {step + 1}/{stage.steps}  loss {mean:.4f}  {seconds:.0f} s", highlight=False)
+            done = f"stage {number}: {step + 1}/{stage.steps}"
+            console.print(f"{done}  loss {mean:.4f}  {seconds:.0f} s", highlight=False)
 
     stream = documents(config.seed + number, stage.shares, stage.warmup)
     examples = (tokenise(policy.encoder, document.messages, STOP) for document in stream)
@@ -110,7 +112,12 @@ def vocabulary_corpus(seed: int) -> Iterator[str]:
     for env_id in ENVS.names():
         for dialect in ("adareasoner", "adatooler", "hermes"):
             make = functools.partial(
-                gym.make, env_id, disable_env_checker=True, tasks="vsp-generated:split=train", dialect=dialect, prompt="brief"
+                gym.make,
+                env_id,
+                disable_env_checker=True,
+                tasks="vsp-generated:split=train",
+                dialect=dialect,
+                prompt="brief",
             )
             for trajectory in demonstrations(make, ExpertAgent(draw=True), 60, seed):
                 yield from (message.text for message in trajectory.messages)
@@ -125,8 +132,8 @@ def evaluate(policy: HFPolicy, seed: int, count: int) -> dict[str, float]:
     right: dict[str, list[bool]] = {}
     while turns := sampler.work():
         for turn in turns:
-            document: Document = chosen[int(turn.key)]
-            right.setdefault(document.kind, []).append(turn.text == document.messages[-1].text)
+            wanted = chosen[int(turn.key)]
+            right.setdefault(wanted.kind, []).append(turn.text == wanted.messages[-1].text)
     return {kind: sum(results) / len(results) for kind, results in sorted(right.items())}
 
 

@@ -36,7 +36,8 @@ def write_transcript(trajectory: Trajectory, path: Path) -> None:
         "reward": trajectory.reward,
         **{f"reward part: {name}": value for name, value in trajectory.reward_parts.items()},
     }
-    rows = "".join(f"<tr><td>{html.escape(name)}</td><td>{html.escape(str(value))}</td></tr>" for name, value in facts.items())
+    cells = ((html.escape(name), html.escape(str(value))) for name, value in facts.items())
+    rows = "".join(f"<tr><td>{name}</td><td>{value}</td></tr>" for name, value in cells)
     turns = "\n".join(_article(message) for message in trajectory.messages)
     title = html.escape(f"{trajectory.env_id} · {trajectory.task.id}")
     page = (

@@ -84,9 +84,7 @@ class Chat:
             text: str = self._processor.apply_chat_template(messages, **options)
         except (TemplateError, ValueError) as error:
             roles = ", ".join(message["role"] for message in messages)
-            raise UsageError(
-                f"The chat template cannot write a conversation of {roles}: {error}. {_REMEDY}"
-            ) from error
+            raise UsageError(f"The chat template cannot write a conversation of {roles}: {error}. {_REMEDY}") from error
         return text
 
     def _plain(self, message: Message) -> dict[str, Any]:

@@ -7,7 +7,8 @@ and the decoder is causal.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,8 +80,9 @@ class HFPolicy:
         from transformers import AutoModelForImageTextToText, AutoProcessor
 
         try:
-            processor = AutoProcessor.from_pretrained(str(path), local_files_only=True)
-            model = AutoModelForImageTextToText.from_pretrained(str(path), local_files_only=True)
+            with _without_bars():
+                processor = AutoProcessor.from_pretrained(str(path), local_files_only=True)
+                model = AutoModelForImageTextToText.from_pretrained(str(path), local_files_only=True)
         except (OSError, ValueError, RuntimeError, SafetensorError) as error:
             raise UsageError(
                 f"`{path}` is not a model folder that transformers can load; it needs config.json, the weights and the "
@@ -90,8 +92,9 @@ class HFPolicy:
 
     def save(self, path: str | Path) -> None:
         """Write weights, tokenizer and processor in transformers' format."""
-        self.model.save_pretrained(str(path))
-        self.processor.save_pretrained(str(path))
+        with _without_bars():
+            self.model.save_pretrained(str(path))
+            self.processor.save_pretrained(str(path))
 
     def set_freeze_vision(self, frozen: bool) -> None:
         """Freeze or free the vision tower; cached features are dropped."""
@@ -253,3 +256,17 @@ def _check_kind(model: Any, processor: Any) -> None:
     raise UsageError(
         f"{type(model).__name__} cannot be a policy: {fault}. Give an image-text model of the Qwen2-VL kind."
     )
+
+
+@contextmanager
+def _without_bars() -> Iterator[None]:
+    """Keep transformers' own progress bars out of ours."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()

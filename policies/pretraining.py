@@ -110,21 +110,31 @@ class _Errand:
     def document(self) -> Document:
         """Write the whole conversation."""
         messages = [_system(self.dialect, (self.find, self.join)), self._order()]
-        found: dict[str, Pairs] = {}
+        given: dict[str, Pairs | list[int]] = {}
         for index, thing in enumerate(self.things):
             arguments = dict(zip(self.find.properties, ("img_1", thing), strict=True))
-            pairs = _pairs(self.rng, 1, 24) if index + 1 == len(self.things) else _pairs(self.rng, 1, 2)
-            found[self.join.properties[index]] = pairs
-            result = ToolResult(self.find.name, "success", data={self.list_field: pairs})
+            last = index + 1 == len(self.things)
+            pairs = self._found(last)
+            # A single early find is handed over bare, as one place; the last find always as a list.
+            given[self.join.properties[index]] = pairs[0] if len(pairs) == 1 and not last else pairs
+            note = "" if pairs else "Nothing was found."
+            result = ToolResult(self.find.name, "success", note, data={self.list_field: pairs})
             messages += self._turn(ToolCall(self.find.name, arguments), f"I look for the {thing}.", result, index + 2)
+        call = ToolCall(self.join.name, given)
         if self.rng.random() < 0.08:
-            return Document("errand", (*messages, *self._failure(found)))
-        given = {name: pairs[0] if len(pairs) == 1 else pairs for name, pairs in found.items()}
+            result = ToolResult(self.join.name, "failed", message="It cannot be done.", error_code=203)
+            messages += self._turn(call, "I hand over what I found.", result, None)
+            return Document("errand", (*messages, _say(self.dialect.write_answer("none", "It failed."))))
         moves = _moves(self.rng)
         result = ToolResult(self.join.name, "success", data={self.move_field: moves})
-        messages += self._turn(ToolCall(self.join.name, given), "I hand over what I found.", result, None)
+        messages += self._turn(call, "I hand over what I found.", result, None)
         messages.append(_say(self.dialect.write_answer(moves, f"I report the {self.move_field}.")))
         return Document("errand", tuple(messages))
+
+    def _found(self, last: bool) -> Pairs:
+        if not last:
+            return _pairs(self.rng, 1, 2)
+        return [] if self.rng.random() < 0.08 else _pairs(self.rng, 1, 24)
 
     def _order(self) -> Message:
         text = (
@@ -145,12 +155,6 @@ class _Errand:
         names = [f"img_{image}"] * len(images)
         result = ToolResult(result.tool, result.status, result.message, result.error_code, result.data, images)
         return [_say(self.dialect.write_call(call, think)), self.dialect.observe(result, names)]
-
-    def _failure(self, found: dict[str, Pairs]) -> list[Message]:
-        given = {name: pairs[0] if len(pairs) == 1 else pairs for name, pairs in found.items()}
-        result = ToolResult(self.join.name, "failed", message="It cannot be done.", error_code=203)
-        turn = self._turn(ToolCall(self.join.name, given), "I hand over what I found.", result, None)
-        return [*turn, _say(self.dialect.write_answer("none", "It failed."))]
 
 
 def _spec(name: str, description: str, parameters: tuple[str, ...]) -> ToolSpec:
@@ -202,5 +206,5 @@ def _moves(rng: np.random.Generator) -> str:
     length = int(rng.integers(1, 21))
     moves = [str(rng.choice(list("LRUD")))]
     while len(moves) < length:
-        moves.append(moves[-1] if rng.random() < 0.4 else str(rng.choice(list("LRUD"))))
+        moves.append(moves[-1] if rng.random() < 0.5 else str(rng.choice(list("LRUD"))))
     return ",".join(moves)

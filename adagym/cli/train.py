@@ -326,8 +326,6 @@ def _load(model: str, machine: Machine) -> HFPolicy:
         UsageError: There is no such folder, device or model.
     """
     torch = require("torch", "train")
-    # Its bars would be drawn into ours.
-    require("transformers", "train").utils.logging.disable_progress_bar()
     from adagym.policies.hf import HFPolicy, PolicyConfig
     from adagym.policies.tiny import load_tiny
 

@@ -29,7 +29,7 @@ class _Options:
     sides: tuple[int, ...]
     split: str
     seed: int
-    density: float
+    density: tuple[float, float]
     cell: int
     skin: Skin
 
@@ -45,7 +45,7 @@ class VSPGenerated(Sequence[Task]):
         split: ``train`` or ``test``.
         seed: Source of everything random.
         n: Number of tasks.
-        density: Chance of a cell to be a hole.
+        density: Chance of a cell to be a hole; ``"0.05-0.35"`` draws it for each task from that range.
         cell: Pixels per cell side.
         skin: ``adagym`` or ``gymnasium``.
 
@@ -69,7 +69,7 @@ class VSPGenerated(Sequence[Task]):
             raise UsageError(f"There is no split {split!r}; choose one of {', '.join(SIDES)}.")
         try:
             chosen = SIDES[split] if sides is None else tuple(int(s) for s in _listed(sides))
-            self._options = _Options(chosen, split, int(seed), float(density), int(cell), skin)
+            self._options = _Options(chosen, split, int(seed), _range(density), int(cell), skin)
             self._n = int(n)
         except (TypeError, ValueError) as error:
             raise UsageError(f"An option of `vsp-generated` is not a number, or `sides` not a list: {error}.") from None
@@ -119,8 +119,10 @@ class VSPGenerated(Sequence[Task]):
         )
 
     def _draw_lake(self, rng: np.random.Generator, side: int) -> Lake:
+        low, high = self._options.density
+        density = low if low == high else float(rng.uniform(low, high))
         for _ in range(_MAX_DRAWS):
-            lake = Lake.generate(rng, side, self._options.density)
+            lake = Lake.generate(rng, side, density)
             if _split_of(lake) == self._options.split:
                 return lake
         raise UsageError(f"No {side}x{side} map of the split {self._options.split} was found; choose a larger side.")
@@ -137,6 +139,12 @@ class VSPGenerated(Sequence[Task]):
             f"No {side}x{side} map with {'a safe' if safe else 'an unsafe'} walk of {length} moves was found; "
             "change `density` or `sides`."
         )
+
+
+def _range(density: float | str) -> tuple[float, float]:
+    """Both ends; equal where one number was given."""
+    low, _, high = str(density).partition("-")
+    return float(low), float(high or low)
 
 
 def _listed(sides: str | Sequence[int]) -> Sequence[str | int]:

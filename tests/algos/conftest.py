@@ -1,26 +1,26 @@
-"""A task that any learner must solve: answer yes to one prompt and no to the other."""
+"""A task that any learner must solve: of two well-formed answers, one is rewarded."""
 
 from __future__ import annotations
 
+import itertools
 import random
-from collections.abc import Iterator
-from typing import ClassVar
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, ClassVar
 
 import gymnasium as gym
+import numpy as np
 import pytest
 
 from adagym.envs.base import ToolEnv
 from adagym.protocol import DIALECTS
-from adagym.types import Task
+from adagym.types import ArrayImage, Message, Task
 
-TASKS = tuple(
-    Task(f"yes-no/{prompt}", "yes_no", prompt, answer=answer, answer_type="yes_no")
-    for prompt, answer in (("left", "yes"), ("right", "yes"))
-)
+if TYPE_CHECKING:
+    from adagym.policies.hf import HFPolicy
 
 
 class YesNo(ToolEnv):
-    """Rewards ``yes`` to ``left`` and ``no`` to ``right``; offers no tool."""
+    """The right answer is always yes. There are no tools."""
 
     env_id = "adagym-tests/YesNo-v0"
     family = "yes_no"
@@ -28,21 +28,54 @@ class YesNo(ToolEnv):
 
 
 @pytest.fixture(scope="session")
-def yes_no() -> Iterator[str]:
-    """The id of the environment; its tasks are given as ``env={"tasks": yes_no_tasks}``."""
+def yes_no() -> Iterator[type[YesNo]]:
+    """The environment, registered; its tasks are given as ``env={"tasks": yes_no_tasks}``."""
     gym.register(YesNo.env_id, entry_point=YesNo)
-    yield YesNo.env_id
+    yield YesNo
     del gym.registry[YesNo.env_id]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def yes_no_tasks() -> tuple[Task, ...]:
-    return TASKS
+    """Six tasks, each with a picture of its own."""
+    pictures = np.random.default_rng(0).integers(0, 256, (6, 64, 64, 3)).astype(np.uint8)
+    return tuple(
+        Task(f"yes-no/{n}", "yes_no", "left", (ArrayImage(picture),), answer="yes", answer_type="yes_no")
+        for n, picture in enumerate(pictures)
+    )
 
 
-@pytest.fixture
-def blind_answers() -> list[tuple[Task, str]]:
+@pytest.fixture(scope="session")
+def blind_conversations(yes_no_tasks: tuple[Task, ...]) -> list[tuple[Message, ...]]:
     """Well-formed answers that know nothing of the question."""
-    draw = random.Random(0)
-    dialect = DIALECTS.load("adareasoner")
-    return [(draw.choice(TASKS), dialect.write_answer(draw.choice(("yes", "no")), "Hm.")) for _ in range(64)]
+    draw, dialect, env = random.Random(0), DIALECTS.load("adareasoner"), YesNo(yes_no_tasks)
+    conversations = []
+    for _ in range(64):
+        env.reset(options={"task": draw.randrange(len(yes_no_tasks))})
+        env.step(dialect.write_answer(draw.choice(("yes", "no")), "Hm."))
+        conversations.append(tuple(env.messages))
+    return conversations
+
+
+@pytest.fixture(scope="session")
+def cold_policy(
+    new_policy: Callable[[int], HFPolicy], blind_conversations: list[tuple[Message, ...]]
+) -> Callable[[], HFPolicy]:
+    """Makes a policy that has learnt the form of an answer and nothing else; always the same one."""
+    from adagym.algos.optim import OptimConfig
+    from adagym.algos.sft import SFTConfig, tokenise, train
+
+    taught = new_policy(0)
+    stop = DIALECTS.load("adareasoner").stop
+    traces = itertools.cycle([tokenise(taught.encoder, messages, stop) for messages in blind_conversations])
+    config = SFTConfig(steps=100, batch_size=8, optim=OptimConfig(lr=1e-2, muon_lr=1e-2, final=0.1))
+    train(taught, traces, config, lambda step, loss: None)
+    state = taught.model.state_dict()
+
+    def make() -> HFPolicy:
+        policy = new_policy(0)
+        policy.model.load_state_dict(state)
+        policy.set_freeze_vision(True)
+        return policy
+
+    return make

@@ -118,7 +118,10 @@ def test_control_tokens_of_other_families_are_broken_too() -> None:
     ("template", "complaint"),
     [
         ("{{ raise_exception('roles must alternate') }}", "user, assistant, tool: roles must alternate"),
-        ("{% for message in messages if message.role != 'assistant' %}{{ message.role }}{% endfor %}", "drops or repeats"),
+        (
+            "{% for message in messages if message.role != 'assistant' %}{{ message.role }}{% endfor %}",
+            "drops or repeats",
+        ),
     ],
 )
 def test_unusable_templates_are_refused(policy: HFPolicy, template: str, complaint: str) -> None:

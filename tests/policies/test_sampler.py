@@ -262,7 +262,9 @@ def test_every_end_token_ends_a_turn(policy: HFPolicy, monkeypatch: pytest.Monke
 def test_control_tokens_are_never_sampled(policy: HFPolicy) -> None:
     config = replace(GREEDY, slots=16, max_new_tokens=40, temperature=50.0)
     scripts = {str(n): replace(SCRIPTS["text"], seed=n) for n in range(16)}
-    ids = np.concatenate([episode.tokens.ids[episode.tokens.sampled] for episode in play(policy, config, scripts).values()])
+    ids = np.concatenate(
+        [episode.tokens.ids[episode.tokens.sampled] for episode in play(policy, config, scripts).values()]
+    )
     assert len(set(ids.tolist())) > 100
     names = ["<|image_pad|>", "<|video_pad|>", "<|vision_start|>", "<|vision_end|>", "<|im_start|>"]
     assert not set(ids.tolist()) & set(policy.encoder.tokenizer.convert_tokens_to_ids(names))

@@ -34,7 +34,9 @@ def test_words_of_one_token(policy: HFPolicy, word: str) -> None:
     assert len(policy.encoder.tokenizer.encode(word, add_special_tokens=False)) == 1
 
 
-@pytest.mark.parametrize("text", ["132, 96", "32, 964", "[[96, 32], [32, 96]]", "R,R,D", "\u00e9 \u2042 \U0001f642\n\t "])
+@pytest.mark.parametrize(
+    "text", ["132, 96", "32, 964", "[[96, 32], [32, 96]]", "R,R,D", "\u00e9 \u2042 \U0001f642\n\t "]
+)
 def test_any_text_comes_back(policy: HFPolicy, text: str) -> None:
     assert policy.encoder.decode(policy.encoder.text(text).tolist()) == text
 

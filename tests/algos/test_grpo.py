@@ -1,0 +1,329 @@
+"""GRPO on three rungs: values by hand, equivalences, and a task it must solve."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from adagym.algos.grpo import LossConfig, UpdateStats, advantages, audit, divergence, surrogate, update
+from adagym.algos.learner import GRPO, GRPOConfig
+from adagym.algos.optim import OptimConfig, Optimiser
+from adagym.algos.sft import tokenise
+from adagym.envs.base import ToolEnv
+from adagym.errors import UsageError
+from adagym.policies.base import TokenTrace
+from adagym.policies.batch import TokenBatch, collate
+from adagym.policies.hf import HFPolicy
+from adagym.policies.sampler import SamplerConfig
+from adagym.types import Array, ImageBlock, Message, Task, TextBlock
+
+# First rung: values by hand.
+
+
+def test_advantages() -> None:
+    rewards = [1.0, 3.0, 2.0, 0.0, 8.0]
+    result = advantages(rewards, ["a", "a", "a", "b", "b"], eps=0.0)
+    assert result.values.tolist() == pytest.approx([-1, 1, 0, -math.sqrt(0.5), math.sqrt(0.5)])
+    assert result.kept.all()
+    assert (result.zero_variance_groups, result.failures) == (0, 0)
+
+
+def test_advantages_without_deviation() -> None:
+    result = advantages([1.0, 4.0, 4.0, 0.0, 8.0], ["a", "a", "a", "b", "b"], std_normalise=False)
+    assert result.values.tolist() == [-2, 1, 1, -4, 4]
+
+
+def test_a_failure_leaves_its_group() -> None:
+    result = advantages([1.0, None, 3.0, 2.0], ["a"] * 4, eps=0.0)
+    assert result.values.tolist() == pytest.approx([-1, 0, 1, 0])
+    assert result.kept.tolist() == [True, False, True, True]
+    assert (result.zero_variance_groups, result.failures) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("rewards", "kept", "flat", "failures"),
+    [
+        ([4.0, 4.0, 4.0, 1.0, 2.0], [False, False, False, True, True], 1, 0),
+        ([4.0, 4.0, None, 1.0, 2.0], [False, False, False, True, True], 1, 1),
+        ([4.0, None, None, 1.0, 2.0], [False, False, False, True, True], 1, 2),
+        ([None, None, None, 1.0, 2.0], [False, False, False, True, True], 0, 3),
+        ([0.1 + 0.2, 0.3, 0.3, 0.0, 0.0], [False] * 5, 2, 0),
+    ],
+)
+def test_groups_that_teach_nothing_are_dropped(
+    rewards: list[float | None], kept: list[bool], flat: int, failures: int
+) -> None:
+    result = advantages(rewards, ["a", "a", "a", "b", "b"])
+    assert result.kept.tolist() == kept
+    assert not result.values[~result.kept].any()
+    assert (result.zero_variance_groups, result.failures) == (flat, failures)
+
+
+def test_members_need_not_stand_together() -> None:
+    result = advantages([1.0, 0.0, 3.0, 8.0, 2.0], ["a", "b", "a", "b", "a"], std_normalise=False)
+    assert result.values.tolist() == [-1, -4, 1, 4, 0]
+
+
+RATIOS = torch.tensor([1.5, 0.5, 1.1, 7.0])
+MASK = torch.tensor([[True, True, True, False]])
+
+
+@pytest.mark.parametrize(
+    ("advantage", "expected"),
+    [(1.0, (1.2 + 0.5 + 1.1) / 3), (-2.0, (-3.0 - 1.6 - 2.2) / 3), (0.0, 0.0)],
+)
+def test_the_clipped_surrogate(advantage: float, expected: float) -> None:
+    old = torch.tensor([[-1.0, -2.0, -0.5, -3.0]])
+    value = surrogate(old + RATIOS.log(), old, torch.tensor([advantage]), MASK, clip=0.2)
+    assert value.tolist() == pytest.approx([expected])
+
+
+@pytest.mark.parametrize(("advantage", "moves"), [(1.0, [False, True, True]), (-1.0, [True, False, True])])
+def test_clipping_stops_the_gradient(advantage: float, moves: list[bool]) -> None:
+    logprobs = RATIOS.log().unsqueeze(0).requires_grad_()
+    surrogate(logprobs, torch.zeros(1, 4), torch.tensor([advantage]), MASK, clip=0.2).sum().backward()
+    assert logprobs.grad is not None
+    # Where it is not clipped, the gradient of ratio * A / tokens is that value itself.
+    expected = [float(ratio) * advantage / 3 if move else 0.0 for ratio, move in zip(RATIOS, moves, strict=False)]
+    assert logprobs.grad[0].tolist() == pytest.approx([*expected, 0.0])
+
+
+def test_the_divergence() -> None:
+    logprobs = torch.zeros(1, 4, requires_grad=True)
+    reference = torch.tensor([[math.log(2), -math.log(2), 0.0, 5.0]])
+    value = divergence(logprobs, reference, MASK)
+    expected = ((2 - math.log(2) - 1) + (0.5 + math.log(2) - 1) + 0) / 3
+    assert value.tolist() == pytest.approx([expected])
+    value.sum().backward()
+    assert logprobs.grad is not None
+    assert logprobs.grad[0].tolist() == pytest.approx([(1 - 2) / 3, (1 - 0.5) / 3, 0, 0])
+
+
+@pytest.mark.parametrize("change", [{"clip": 0.0}, {"kl": -1.0}, {"temperature": 0.0}, {"micro_batch": 0}])
+def test_settings_are_checked(change: dict[str, float]) -> None:
+    with pytest.raises(UsageError, match="must be positive"):
+        LossConfig(**change)  # type: ignore[arg-type]
+
+
+# Second rung: what must not matter.
+
+
+def picture(height: int, width: int, seed: int) -> Array:
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3)).astype(np.uint8)
+
+
+def trace(policy: HFPolicy, turns: int, words: int, seed: int) -> TokenTrace:
+    """A conversation with pictures; sampling-time log-probabilities are off by up to 0.3."""
+    rng = np.random.default_rng(seed)
+    messages = [Message("user", (ImageBlock("i", picture(64, 64 * turns, seed)), TextBlock("Go to the present.")))]
+    for turn in range(turns):
+        messages.append(Message("assistant", (TextBlock("left right " * words),)))
+        messages.append(Message("user", (TextBlock(f"again {turn}"), ImageBlock("i", picture(64, 64, seed + turn)))))
+    whole = tokenise(policy.encoder, messages)
+    with torch.no_grad():
+        logprobs = policy.token_logprobs(collate([whole]))[0][0].numpy()
+    noise = rng.uniform(-0.3, 0.3, len(logprobs))
+    return replace(whole, logprobs=np.where(whole.sampled, logprobs + noise, 0).astype(np.float32))
+
+
+@pytest.fixture(scope="module")
+def traces(policy: HFPolicy) -> list[TokenTrace]:
+    shapes = [(1, 1), (3, 2), (2, 4), (1, 9), (2, 1), (1, 3)]
+    return [trace(policy, turns, words, seed) for seed, (turns, words) in enumerate(shapes)]
+
+
+ADVANTAGE = [1.0, -1.5, 0.5, 0.25, -1.0, 0.75]
+
+
+class Recorder(Optimiser):
+    """Keeps the gradient and leaves the weights alone."""
+
+    def __init__(self, policy: HFPolicy) -> None:
+        super().__init__(policy.model, OptimConfig(lr=0.0, muon_lr=0.0, max_grad_norm=1e9), 1)
+        self.gradients: list[torch.Tensor] = []
+
+    def step(self) -> float:
+        gradients = [parameter.grad for parameter in self._parameters]
+        self.gradients.append(torch.cat([grad.flatten() for grad in gradients if grad is not None]))
+        return super().step()
+
+
+def gradient(
+    policy: HFPolicy,
+    traces: Sequence[TokenTrace],
+    advantage: Sequence[float],
+    reference: HFPolicy | None = None,
+    **options: float,
+) -> tuple[torch.Tensor, UpdateStats]:
+    recorder = Recorder(policy)
+    config = LossConfig(**options)  # type: ignore[arg-type]
+    stats = update(policy, recorder, collate(traces), torch.tensor(advantage), config, reference)
+    (result,) = recorder.gradients
+    return result, stats
+
+
+@pytest.mark.parametrize("micro_batch", [1, 2, 4])
+def test_micro_batches_and_padding_change_nothing(policy: HFPolicy, traces: list[TokenTrace], micro_batch: int) -> None:
+    whole, expected = gradient(policy, traces, ADVANTAGE, micro_batch=6)
+    parts, stats = gradient(policy, traces, ADVANTAGE, micro_batch=micro_batch)
+    assert float(whole.norm()) > 0.1
+    torch.testing.assert_close(parts, whole, atol=1e-5, rtol=1e-3)
+    assert vars(stats) == pytest.approx(vars(expected), abs=1e-4)
+
+
+def test_the_order_of_episodes_changes_nothing(policy: HFPolicy, traces: list[TokenTrace]) -> None:
+    whole, expected = gradient(policy, traces, ADVANTAGE)
+    order = [3, 5, 0, 2, 4, 1]
+    shuffled, stats = gradient(policy, [traces[i] for i in order], [ADVANTAGE[i] for i in order])
+    torch.testing.assert_close(shuffled, whole, atol=1e-5, rtol=1e-3)
+    assert vars(stats) == pytest.approx(vars(expected), abs=1e-4)
+
+
+def test_a_batch_is_the_mean_of_its_episodes(policy: HFPolicy, traces: list[TokenTrace]) -> None:
+    whole, stats = gradient(policy, traces, ADVANTAGE)
+    alone = [gradient(policy, [one], [weight]) for one, weight in zip(traces, ADVANTAGE, strict=True)]
+    torch.testing.assert_close(torch.stack([grad for grad, _ in alone]).mean(0), whole, atol=1e-5, rtol=1e-3)
+    assert stats.loss == pytest.approx(np.mean([one.loss for _, one in alone]), abs=1e-5)
+    assert stats.trained_tokens == sum(one.trained_tokens for _, one in alone) == sum(t.sampled.sum() for t in traces)
+    assert stats.drift == pytest.approx(max(one.drift for _, one in alone), abs=1e-5)
+    assert 0.2 < stats.drift <= 0.3 + 1e-4
+
+
+def test_the_loss_is_the_clipped_surrogate(policy: HFPolicy, traces: list[TokenTrace]) -> None:
+    batch = collate(traces)
+    with torch.no_grad():
+        logprobs, _ = policy.token_logprobs(batch)
+    value = surrogate(logprobs, batch.logprobs, torch.tensor(ADVANTAGE), batch.sampled, 0.1).mean()
+    outside = ((logprobs - batch.logprobs).exp() - 1).abs()[batch.sampled] > 0.1
+    _, stats = gradient(policy, traces, ADVANTAGE, clip=0.1)
+    assert stats.loss == pytest.approx(-float(value), abs=1e-5)
+    assert stats.clipped == pytest.approx(float(outside.float().mean()))
+    assert 0.3 < stats.clipped < 0.9
+
+
+def test_only_sampled_tokens_count(policy: HFPolicy, traces: list[TokenTrace]) -> None:
+    noise = [replace(t, logprobs=np.where(t.sampled, t.logprobs, 3.0).astype(np.float32)) for t in traces]
+    whole, expected = gradient(policy, traces, ADVANTAGE)
+    other, stats = gradient(policy, noise, ADVANTAGE)
+    assert torch.equal(whole, other)
+    assert stats == expected
+
+
+def test_the_divergence_pulls_towards_the_reference(
+    policy: HFPolicy, new_policy: Callable[[int], HFPolicy], traces: list[TokenTrace]
+) -> None:
+    zeros = [0.0] * len(traces)
+    at_home, stats = gradient(policy, traces, zeros, reference=policy, kl=0.5)
+    assert float(at_home.norm()) == pytest.approx(0, abs=1e-5)
+    assert stats.loss == pytest.approx(0, abs=1e-6)
+    moved = new_policy(1)
+    single, one = gradient(moved, traces, zeros, reference=policy, kl=0.5)
+    double, two = gradient(moved, traces, zeros, reference=policy, kl=1.0)
+    torch.testing.assert_close(double, 2 * single, atol=1e-5, rtol=1e-3)
+    batch = collate(traces)
+    with torch.no_grad():
+        now, anchor = (p.token_logprobs(batch)[0] for p in (moved, policy))
+    expected = float(divergence(now, anchor, batch.sampled).mean())
+    assert (one.loss, two.loss) == pytest.approx((0.5 * expected, expected), rel=1e-4)
+    optimiser = Optimiser(moved.model, OptimConfig(lr=1e-2, muon_lr=1e-2, warmup=0), 10)
+    losses = [
+        update(moved, optimiser, batch, torch.zeros(len(traces)), LossConfig(kl=1.0), policy).loss for _ in range(10)
+    ]
+    assert losses[-1] < 0.5 * losses[0]
+
+
+def test_a_divergence_needs_a_reference(policy: HFPolicy, traces: list[TokenTrace]) -> None:
+    with pytest.raises(UsageError, match="needs a `reference`"):
+        gradient(policy, traces, ADVANTAGE, kl=0.1)
+
+
+def test_minibatches_step_one_after_the_other(new_policy: Callable[[int], HFPolicy], traces: list[TokenTrace]) -> None:
+    policy = new_policy(0)
+    batch, weights = collate(traces), torch.tensor(ADVANTAGE)
+    optimiser = Optimiser(policy.model, OptimConfig(lr=0.05, muon_lr=0.05, warmup=0), 3)
+    stats = update(policy, optimiser, batch, weights, LossConfig(minibatches=3))
+    assert optimiser.steps == 3
+    # Only the first minibatch meets the weights that sampled.
+    first = collate(traces[:2])
+    with torch.no_grad():
+        logprobs, _ = new_policy(0).token_logprobs(first)
+    assert stats.drift == pytest.approx(float((logprobs - first.logprobs).abs()[first.sampled].max()), abs=1e-5)
+
+
+def test_an_update_makes_the_better_episode_likelier(
+    new_policy: Callable[[int], HFPolicy], traces: list[TokenTrace]
+) -> None:
+    policy = new_policy(0)
+
+    def likelihood(batch: TokenBatch) -> torch.Tensor:
+        with torch.no_grad():
+            return policy.token_logprobs(batch)[0].sum(1)
+
+    batch = collate([traces[1], traces[3]])
+    before = likelihood(batch)
+    optimiser = Optimiser(policy.model, OptimConfig(lr=1e-3, muon_lr=0.0, warmup=0), 1)
+    update(policy, optimiser, batch, torch.tensor([1.0, -1.0]), LossConfig())
+    after = likelihood(batch)
+    assert after[0] > before[0]
+    assert after[1] < before[1]
+
+
+def test_the_audit(policy: HFPolicy, traces: list[TokenTrace]) -> None:
+    encoder = policy.encoder
+    good = traces[1]
+    pads = np.flatnonzero(good.ids == encoder.image_token_id)
+    assert audit(good, encoder) is None
+    assert len(pads) == 3 + 1 + 1
+    without = np.delete(np.arange(len(good.ids)), pads[0])
+    lost = replace(good, ids=good.ids[without], sampled=good.sampled[without], logprobs=good.logprobs[without])
+    assert "runs of [2, 1, 1] image pads stand for pictures of [3, 1, 1] features" in str(audit(lost, encoder))
+    # As many pads as features in all, but not picture by picture.
+    swapped = replace(good, images=(good.images[1], good.images[0], good.images[2]))
+    assert "[3, 1, 1]" in str(audit(swapped, encoder))
+    assert "pictures of [3, 1]" in str(audit(replace(good, images=good.images[:2]), encoder))
+    sampled = good.sampled.copy()
+    sampled[pads[0]] = True
+    assert audit(replace(good, sampled=sampled), encoder) == "an image pad was sampled"
+    assert audit(replace(good, sampled=np.zeros_like(sampled)), encoder) == "no token was sampled"
+    broken = good.logprobs.copy()
+    broken[-1] = np.nan
+    assert "finite" in str(audit(replace(good, logprobs=broken), encoder))
+
+
+# Third rung: a task that must be solved.
+
+
+@pytest.mark.filterwarnings("ignore:The reward part `part_tool`")
+@pytest.mark.parametrize(
+    ("seed", "options"),
+    [(0, {}), (1, {}), (2, {"std_normalise": False, "minibatches": 2}), (3, {"kl": 0.01, "micro_batch": 5})],
+)
+def test_it_must_solve_a_trivial_task(
+    cold_policy: Callable[[], HFPolicy],
+    yes_no: type[ToolEnv],
+    yes_no_tasks: tuple[Task, ...],
+    seed: int,
+    options: dict[str, float],
+) -> None:
+    rate = OptimConfig(lr=5e-3, muon_lr=5e-3, warmup=0, final=0.1)
+    config = GRPOConfig(
+        steps=40,
+        prompts=4,
+        group_size=8,
+        seed=seed,
+        env={"tasks": yes_no_tasks, "reward": "accuracy"},
+        sampler=SamplerConfig(slots=32, max_tokens=160, max_new_tokens=24),
+        loss=LossConfig(optim=rate, **options),  # type: ignore[arg-type]
+    )
+    learner = GRPO(cold_policy(), yes_no.env_id, config).learn()
+    rewards = [metrics["reward"] for metrics in learner.history]
+    assert np.mean(rewards[:3]) < 0.8
+    assert np.mean(rewards[-5:]) >= 0.95
+    drifts = [metrics["drift"] for metrics in learner.history if "drift" in metrics]
+    assert max(drifts) < 1e-3
+    assert not any(metrics["unscored"] for metrics in learner.history)
