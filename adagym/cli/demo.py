@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 ENV = "adagym/VSPNavigation-v0"
 DENSITY = "0.05-0.35"
 """Holes on the training maps, drawn per map; the held-out maps have the default 0.2."""
+MAX_TURNS = 6
+"""One more than the longest blueprint needs."""
+MAX_NEW_TOKENS = 160
+"""Enough for a call that names every hole of the largest map."""
 TEST_SEED = 0
 """The held-out maps are the same for every training seed."""
 
@@ -42,7 +46,7 @@ class Demo:
     """Episodes to imitate in the cold start."""
     sft_steps: int = 160
     """Steps of the cold start."""
-    grpo_steps: int = 48
+    grpo_steps: int = 60
     """Steps of Tool-GRPO, each of 64 episodes."""
     threads: int = 2
     """Processor threads for the model. Use 1 on a busy machine: contended threads are slower than one."""
@@ -124,8 +128,8 @@ class Demo:
         config = GRPOConfig(
             steps=self.grpo_steps,
             seed=self.seed,
-            env={"tasks": _training(self.seed + 1000, 5000), "prompt": "brief"},
-            sampler=SamplerConfig(slots=64, max_tokens=1024),
+            env={"tasks": _training(self.seed + 1000, 5000), "prompt": "brief", "max_turns": MAX_TURNS},
+            sampler=SamplerConfig(slots=64, max_tokens=1024, max_new_tokens=MAX_NEW_TOKENS),
             loss=LossConfig(optim=OptimConfig(lr=3e-4, muon_lr=5e-4, warmup=0.0, final=0.1)),
             out=self.out,
             save_every=self.grpo_steps,
@@ -154,7 +158,7 @@ class Demo:
 def _maker(tasks: str) -> Callable[[], Any]:
     import gymnasium as gym
 
-    return functools.partial(gym.make, ENV, disable_env_checker=True, tasks=tasks, prompt="brief")
+    return functools.partial(gym.make, ENV, disable_env_checker=True, tasks=tasks, prompt="brief", max_turns=MAX_TURNS)
 
 
 def _training(seed: int, count: int) -> str:
@@ -166,7 +170,7 @@ def _player(policy: HFPolicy) -> Agent:
     from adagym.agents.policy import PolicyAgent
     from adagym.policies.sampler import SamplerConfig
 
-    return PolicyAgent(policy, SamplerConfig(slots=64, max_tokens=1536, temperature=0.0))
+    return PolicyAgent(policy, SamplerConfig(slots=64, max_tokens=1536, max_new_tokens=MAX_NEW_TOKENS, temperature=0.0))
 
 
 def _right(trajectory: Trajectory) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -207,7 +207,7 @@ class Flaky(ToolEnv):
 
 
 @pytest.fixture
-def flaky(monkeypatch: pytest.MonkeyPatch) -> str:
+def flaky(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     gym.register(Flaky.env_id, entry_point=Flaky)
     monkeypatch.setattr(Flaky, "episodes", 0)
     yield Flaky.env_id
