@@ -58,7 +58,7 @@ class VSPNavigation(ToolEnv):
 
     ## Episode End
 
-    Termination: the agent answered. Truncation: `max_turns` actions without an answer, or a failure of the
+    Termination: the agent answered. Truncation: `max_turns` actions without an answer, `truncate()`, or failure of the
     infrastructure; `info["outcome"]` tells them apart (`answered`, `truncated`, `infra_failure`), and the
     latter is never scored.
 

@@ -85,7 +85,7 @@ class SFT:
     model: str = "tiny"
     """tiny, tiny:DIR, or the folder of a transformers image-text model."""
     agent: Literal["expert", "apprentice"] = "expert"
-    """Who demonstrates; the apprentice is right about half of the time, so that something is left to learn."""
+    """Who demonstrates; the apprentice is not always right, so that something is left to learn."""
     n: int = 800
     """Demonstrations, on the first tasks of the source."""
     steps: int = 240
