@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -147,13 +147,10 @@ class _Errand:
     def _turn(self, call: ToolCall, think: str, result: ToolResult, image: int | None) -> list[Message]:
         if self.rng.random() < 0.1:
             think = f"{self.rng.choice(NOTES)} {think}"
-        images: tuple[Array, ...] = ()
         if self.echo and self.picture is not None and image is not None:
-            images = (self.picture,)
             size = {"width": self.picture.shape[1], "height": self.picture.shape[0]}
-            result = ToolResult(result.tool, result.status, data={**result.data, "image_dimensions_pixels": size})
-        names = [f"img_{image}"] * len(images)
-        result = ToolResult(result.tool, result.status, result.message, result.error_code, result.data, images)
+            result = replace(result, data={**result.data, "image_dimensions_pixels": size}, images=(self.picture,))
+        names = [f"img_{image}"] * len(result.images)
         return [_say(self.dialect.write_call(call, think)), self.dialect.observe(result, names)]
 
 
