@@ -77,5 +77,6 @@ def _draw(panel: Any, steps: Sequence[float], curves: Mapping[str, Sequence[floa
     panel.set_ylim(bottom=min(0.0, panel.get_ylim()[0]))
     panel.grid(alpha=0.3)
     panel.spines[["top", "right"]].set_visible(False)
-    if panel.lines:
-        panel.legend(frameon=False)
+    if len(panel.lines) > 1:
+        # Below the panel, where no curve can run through it.
+        panel.legend(frameon=False, ncols=4, loc="upper center", bbox_to_anchor=(0.5, -0.16))

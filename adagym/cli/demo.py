@@ -49,7 +49,7 @@ class Demo:
     grpo_steps: int = 64
     """Steps of Tool-GRPO, each of 64 episodes."""
     tool_images: bool = False
-    """Also show the model the pictures that tools return; more faithful, and half as long again per episode."""
+    """Also show the model the pictures that tools return: more to look at, and slower."""
     threads: int = 2
     """Processor threads for the model. Use 1 on a busy machine: contended threads are slower than one."""
     json: Path | None = None
