@@ -12,7 +12,7 @@ AGENTS.register(
 )
 AGENTS.register("human", "adagym.agents.human:HumanAgent", summary="you, in the terminal")
 AGENTS.register("replay", "adagym.agents.replay:ReplayAgent", summary="replay:FILE repeats saved episodes")
-AGENTS.register("tiny", "adagym.agents.policy:TinyAgent", summary="tiny[:DIR] is the embedded 1 M parameter model")
+AGENTS.register("tiny", "adagym.agents.policy:TinyAgent", summary="tiny[:DIR] is the embedded 1.4 M parameter model")
 AGENTS.register("hf", "adagym.agents.policy:HFAgent", summary="hf:PATH is a transformers image-text model")
 
 __all__ = ["AGENTS", "Agent", "Conversation", "Reply"]
