@@ -188,7 +188,7 @@ def update(
         for begin in range(0, len(order), config.micro_batch):
             rows = order[begin : begin + config.micro_batch]
             loss = _accumulate(policy, batch.select(rows), advantage[rows], config, reference, totals)
-            (loss / len(part)).backward()  # type: ignore[no-untyped-call]
+            (loss / len(part)).backward()  # type: ignore[no-untyped-call]  # torch has no types here
             totals["loss"] += loss.item() / episodes
         drift = totals["drift"] if optimiser.steps == begun else drift
         norm = optimiser.step()

@@ -111,7 +111,7 @@ def train(
         with torch.autocast(policy.device.type, torch.bfloat16, enabled=config.bf16):
             logprobs, _ = policy.token_logprobs(batch)
         loss = -logprobs.sum() / batch.sampled.sum()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()  # type: ignore[no-untyped-call]  # torch has no types here
         optimiser.step()
         on_step(step, loss.item())
     policy.model.eval()

@@ -59,7 +59,7 @@ class ToolEnv(gym.Env[Observation, str]):
         UsageError: An argument names nothing known or is out of range.
     """
 
-    metadata: dict[str, Any] = {"render_modes": ["rgb_array", "ansi"], "render_fps": 1}  # noqa: RUF012
+    metadata: dict[str, Any] = {"render_modes": ["rgb_array", "ansi"], "render_fps": 1}  # noqa: RUF012  (Gymnasium declares it so)
 
     env_id: ClassVar[str] = ""
     """Registered id; what a trajectory is replayed with."""

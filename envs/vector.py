@@ -66,7 +66,7 @@ class ToolVectorEnv(gym.vector.VectorEnv[dict[str, Any], Sequence[str], NDArray[
         UsageError: The sizes do not fit together.
     """
 
-    metadata: dict[str, Any] = {"autoreset_mode": AutoresetMode.DISABLED}  # noqa: RUF012
+    metadata: dict[str, Any] = {"autoreset_mode": AutoresetMode.DISABLED}  # noqa: RUF012  (Gymnasium declares it so)
 
     def __init__(
         self,

@@ -30,7 +30,7 @@ def astar(
     goal: PointArg,
     obstacles: PointsArg,
     cell_size: int | None = None,
-    image: ImageArg = "img_1",  # type: ignore[assignment]
+    image: ImageArg = "img_1",  # type: ignore[assignment]  # a name; the executor looks it up
 ) -> ToolOutput:
     """Find a shortest path from start to goal around obstacles, as moves L, R, U, D.
 

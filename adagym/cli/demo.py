@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from adagym.errors import UsageError, require
+from adagym.errors import InfraError, UsageError, require
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -182,7 +182,11 @@ def _right(trajectory: Trajectory) -> bool:
 
 
 def _success(trajectories: Sequence[Trajectory]) -> float:
-    return sum(map(_right, trajectories)) / len(trajectories)
+    """Share of right answers among the episodes that were scored; what infrastructure broke is not a wrong answer."""
+    scored = [trajectory for trajectory in trajectories if trajectory.outcome != "infra_failure"]
+    if not scored:
+        raise InfraError("Every test episode was voided by an infrastructure failure: there is nothing to report.")
+    return sum(map(_right, scored)) / len(scored)
 
 
 def _summary(metrics: Mapping[str, float]) -> str:
