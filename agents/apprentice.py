@@ -16,9 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from adagym.agents.base import Agent, Conversation
-from adagym.agents.scripted import Move, Scene, navigate, read_scene
+from adagym.agents.scripted import Move, Scene, navigate, read_scene, write_move
 from adagym.errors import UsageError
-from adagym.protocol import DIALECTS
 from adagym.tools.maps import read_map
 from adagym.types import ToolCall
 
@@ -71,17 +70,7 @@ class ApprenticeAgent(Agent):
             move = navigate(scene)
         else:
             move = _hasty(scene) if draw < self.mix.careful + self.mix.hasty else _guess(scene)
-        dialect = DIALECTS.load(conversation.dialect)
-        if move.call is None:
-            return dialect.write_answer(move.answer, move.think)
-        offered = [tool.name for tool in conversation.tools]
-        if move.call.name not in offered:
-            given = ", ".join(offered) or "no tools"
-            raise UsageError(
-                f"The apprentice calls {move.call.name}, but the environment offers {given}. "
-                "Make the environment with its default tools."
-            )
-        return dialect.write_call(move.call, move.think)
+        return write_move(move, conversation)
 
 
 def _hasty(scene: Scene) -> Move:

@@ -101,17 +101,25 @@ class ExpertAgent(Agent):
             raise UsageError(
                 f"The expert has no blueprint for the family `{conversation.family}`; it plays {', '.join(BLUEPRINTS)}."
             )
-        move = BLUEPRINTS[conversation.family](read_scene(conversation, self.draw))
-        dialect = DIALECTS.load(conversation.dialect)
-        if move.call is None:
-            return dialect.write_answer(move.answer, move.think)
-        offered = [tool.name for tool in conversation.tools]
-        if move.call.name not in offered:
-            raise UsageError(
-                f"The expert's blueprint for `{conversation.family}` calls {move.call.name}, but the environment "
-                f"offers {', '.join(offered) or 'no tools'}. Make the environment with its default tools."
-            )
-        return dialect.write_call(move.call, move.think)
+        return write_move(BLUEPRINTS[conversation.family](read_scene(conversation, self.draw)), conversation)
+
+
+def write_move(move: Move, conversation: Conversation) -> str:
+    """Write a move in the conversation's dialect.
+
+    Raises:
+        UsageError: It calls a tool that is not offered.
+    """
+    dialect = DIALECTS.load(conversation.dialect)
+    if move.call is None:
+        return dialect.write_answer(move.answer, move.think)
+    offered = [tool.name for tool in conversation.tools]
+    if move.call.name not in offered:
+        raise UsageError(
+            f"The script for `{conversation.family}` calls {move.call.name}, but the environment offers "
+            f"{', '.join(offered) or 'no tools'}. Make the environment with its default tools."
+        )
+    return dialect.write_call(move.call, move.think)
 
 
 def read_scene(conversation: Conversation, draw: bool = False) -> Scene:
