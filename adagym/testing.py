@@ -339,6 +339,7 @@ def _conversations(env: str | gym.Env[Any, Any], keys: Sequence[str]) -> list[Co
                 tools=inner.action_space.tools,
                 messages=tuple(inner.messages),
                 action_space=deepcopy(inner.action_space),  # the env's own follows its episode
+                disguise=inner.disguise,
             )
         )
     return conversations

@@ -14,5 +14,6 @@ AGENTS.register("human", "adagym.agents.human:HumanAgent", summary="you, in the 
 AGENTS.register("replay", "adagym.agents.replay:ReplayAgent", summary="replay:FILE repeats saved episodes")
 AGENTS.register("tiny", "adagym.agents.policy:TinyAgent", summary="tiny[:DIR] is the embedded 1.4 M parameter model")
 AGENTS.register("hf", "adagym.agents.policy:HFAgent", summary="hf:PATH is a transformers image-text model")
+AGENTS.register("vllm", "adagym.agents.vllm:VLLMAgent", summary="vllm:PATH is the same, sampled by vLLM")
 
 __all__ = ["AGENTS", "Agent", "Conversation", "Reply"]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import gymnasium as gym
 
+from adagym.envs.wrappers.disguise import Disguise
 from adagym.errors import UsageError
 from adagym.policies.base import TokenTrace
 from adagym.types import Message, ToolSpec
@@ -34,6 +35,13 @@ class Conversation:
     tools: tuple[ToolSpec, ...]
     messages: tuple[Message, ...]
     action_space: gym.Space[str]
+    disguise: Disguise | None = None
+    """What adaptive names mean; None without. For scripted agents only: models never see it."""
+
+    @property
+    def offered(self) -> tuple[str, ...]:
+        """Names of the tools in the registry, whatever this episode calls them."""
+        return tuple(tool.name for tool in self.tools) if self.disguise is None else tuple(self.disguise.tools)
 
 
 @dataclass(frozen=True)

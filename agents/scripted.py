@@ -105,7 +105,7 @@ class ExpertAgent(Agent):
 
 
 def write_move(move: Move, conversation: Conversation) -> str:
-    """Write a move in the conversation's dialect.
+    """Write a move in the conversation's dialect and under the tools' current names.
 
     Raises:
         UsageError: It calls a tool that is not offered.
@@ -113,17 +113,17 @@ def write_move(move: Move, conversation: Conversation) -> str:
     dialect = DIALECTS.load(conversation.dialect)
     if move.call is None:
         return dialect.write_answer(move.answer, move.think)
-    offered = [tool.name for tool in conversation.tools]
-    if move.call.name not in offered:
+    if move.call.name not in conversation.offered:
         raise UsageError(
             f"The script for `{conversation.family}` calls {move.call.name}, but the environment offers "
-            f"{', '.join(offered) or 'no tools'}. Make the environment with its default tools."
+            f"{', '.join(conversation.offered) or 'no tools'}. Make the environment with its default tools."
         )
-    return dialect.write_call(move.call, move.think)
+    call = move.call if conversation.disguise is None else conversation.disguise.mask_call(move.call)
+    return dialect.write_call(call, move.think)
 
 
 def read_scene(conversation: Conversation, draw: bool = False) -> Scene:
-    """Collect prompt, picture and tool results from a conversation.
+    """Collect prompt, picture and tool results, with their original fields, from a conversation.
 
     Raises:
         UsageError: The conversation holds no picture.
@@ -139,6 +139,8 @@ def read_scene(conversation: Conversation, draw: bool = False) -> Scene:
         if before.role == "assistant"
     ]
     results = tuple(_envelope(next((b.text for b in r.content if isinstance(b, TextBlock)), "")) for r in replies)
+    if conversation.disguise is not None:
+        results = tuple(map(conversation.disguise.unmask_envelope, results))
     return Scene(prompt, picture.name, picture.image, results, draw)
 
 

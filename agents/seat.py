@@ -40,4 +40,5 @@ def conversation_at(env: GymEnv, key: str, *, turn: int, seed: int = 0, group: s
         tools=inner.action_space.tools,
         messages=tuple(inner.messages),
         action_space=inner.action_space,
+        disguise=inner.disguise,
     )

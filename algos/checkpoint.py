@@ -15,15 +15,21 @@ from adagym.policies.hf import HFPolicy
 _PREFIX = "checkpoint-"
 
 
+def folder(out: Path, step: int) -> Path:
+    """Where the checkpoint of a step is."""
+    return out / f"{_PREFIX}{step:06d}"
+
+
 def save(out: Path, step: int, policy: HFPolicy, optimiser: dict[str, Any]) -> Path:
     """Write ``out/checkpoint-STEP`` and drop older ones.
 
     It is written under a hidden name and renamed at the end, and older ones are hidden before they are deleted: what
     :func:`restore` finds is complete, whenever the process was killed.
     """
-    final = out / f"{_PREFIX}{step:06d}"
+    final = folder(out, step)
     unfinished = out / f".{final.name}"
-    shutil.rmtree(unfinished, ignore_errors=True)
+    for leftover in out.glob(f".{_PREFIX}*"):  # of a save or a deletion that a kill cut short
+        shutil.rmtree(leftover)
     unfinished.mkdir(parents=True)
     policy.save(unfinished)
     torch.save(optimiser, unfinished / "optimiser.pt")
@@ -51,9 +57,7 @@ def restore(out: Path, policy: HFPolicy) -> tuple[int, dict[str, Any]]:
     found = sorted(out.glob(f"{_PREFIX}*"))
     if not found:
         raise UsageError(f"There is no checkpoint in `{out}`; it should hold a folder named {_PREFIX}STEP.")
-    saved = type(policy).from_pretrained(found[-1], policy.config)
-    policy.model.load_state_dict(saved.model.state_dict())
-    policy.clear_features()
+    policy.load_weights(found[-1])
     optimiser: dict[str, Any] = torch.load(found[-1] / "optimiser.pt", map_location="cpu", weights_only=True)
     return int(json.loads((found[-1] / "adagym.json").read_text("utf-8"))["step"]), optimiser
 
@@ -61,7 +65,6 @@ def restore(out: Path, policy: HFPolicy) -> tuple[int, dict[str, Any]]:
 def _drop(folder: Path) -> None:
     """Delete a folder, hidden first, so that no part of it is ever taken for the whole."""
     hidden = folder.with_name(f".{folder.name}-deleted")
-    shutil.rmtree(hidden, ignore_errors=True)
     if folder.is_dir():
         folder.rename(hidden)
         shutil.rmtree(hidden)

@@ -12,7 +12,7 @@ never scored 0 and never stops the others.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -35,6 +35,8 @@ class Job:
     """Seeds ``reset`` and, together with the place in the group, the agent's sampling."""
     group: str | None = None
     """Members of one group must start with the same first observation."""
+    env: str = ""
+    """Which of the collector's environments to play in; empty if it has one kind."""
 
 
 @dataclass(frozen=True)
@@ -75,21 +77,24 @@ class Collector:
     """Plays jobs with an agent in up to ``n_envs`` environments at a time.
 
     Args:
-        env_factory: Makes one environment; called at most ``n_envs`` times, when first needed.
+        env_factory: Makes one environment, when it is first needed; several kinds by name, which jobs give as ``env``.
         agent: Who acts. The caller closes it.
-        n_envs: How many episodes run at a time.
+        n_envs: How many episodes run at a time, and how many environments are open: when a kind needs one more, an
+            idle one of another kind is closed.
 
     Raises:
         UsageError: ``n_envs`` is below 1.
     """
 
-    def __init__(self, env_factory: Callable[[], GymEnv], agent: Agent, n_envs: int = 64) -> None:
+    def __init__(
+        self, env_factory: Callable[[], GymEnv] | Mapping[str, Callable[[], GymEnv]], agent: Agent, n_envs: int = 64
+    ) -> None:
         if n_envs < 1:
             raise UsageError(f"A collector needs at least one environment; n_envs is {n_envs}.")
         self.agent = agent
         self.n_envs = n_envs
-        self._factory = env_factory
-        self._free: list[GymEnv] = []
+        self._factories = {"": env_factory} if callable(env_factory) else dict(env_factory)
+        self._free: dict[str, list[GymEnv]] = {name: [] for name in self._factories}
         self._made: list[GymEnv] = []
         self._episodes = 0
 
@@ -106,7 +111,7 @@ class Collector:
 
         Raises:
             InfraError: Members of a group started with different observations.
-            UsageError: A job names no task, or the agent replied to a conversation nobody had.
+            UsageError: A job names no task or no environment, or the agent replied to a conversation nobody had.
         """
         run = _Run(enumerate(jobs))
         try:
@@ -126,11 +131,11 @@ class Collector:
         """Close the environments."""
         for env in self._made:
             env.close()
-        self._made, self._free = [], []
+        self._made, self._free = [], {name: [] for name in self._factories}
 
     def _fill(self, run: _Run) -> bool:
         """Start jobs while environments are free; return whether anything is running."""
-        while len(run.done) < self.n_envs and (self._free or len(self._made) < self.n_envs):
+        while len(run.done) < self.n_envs and (any(self._free.values()) or len(self._made) < self.n_envs):
             index, job = next(run.jobs, (-1, None))
             if job is None:
                 break
@@ -138,15 +143,13 @@ class Collector:
         return bool(run.running)
 
     def _start(self, run: _Run, index: int, job: Job) -> None:
-        if not self._free:
-            self._made.append(self._factory())
-            self._free.append(self._made[-1])
+        env = self._take(index, job)
         member = 0 if job.group is None else run.members[job.group]
         if job.group is not None:
             run.members[job.group] += 1
         seed = int(np.random.SeedSequence([job.seed, member]).generate_state(1)[0])
         self._episodes += 1
-        episode = _Episode(f"episode-{self._episodes}", index, job, self._free.pop(), seed)
+        episode = _Episode(f"episode-{self._episodes}", index, job, env, seed)
         run.running[episode.key] = episode
         try:
             observation, _ = episode.env.reset(seed=job.seed, options={"task": job.task})
@@ -161,6 +164,20 @@ class Collector:
                     f"the first member of its group `{job.group}`. Members of a group need the same task and seed."
                 )
         self._submit(run, episode)
+
+    def _take(self, index: int, job: Job) -> GymEnv:
+        """A free environment of the job's kind."""
+        if job.env not in self._factories:
+            known = ", ".join(f"`{name}`" for name in self._factories)
+            raise UsageError(f"Job {index} names the environment `{job.env}`; this collector has {known}.")
+        if self._free[job.env]:
+            return self._free[job.env].pop()
+        if len(self._made) == self.n_envs:  # then some environment of another kind is idle: see _fill
+            idle = max(self._free.values(), key=len).pop()
+            self._made.remove(idle)
+            idle.close()
+        self._made.append(self._factories[job.env]())
+        return self._made[-1]
 
     def _submit(self, run: _Run, episode: _Episode) -> None:
         conversation = conversation_at(
@@ -216,7 +233,7 @@ class Collector:
 
     def _release(self, run: _Run, episode: _Episode) -> TokenTrace | None:
         del run.running[episode.key]
-        self._free.append(episode.env)
+        self._free[episode.job.env].append(episode.env)
         return self.agent.finish(episode.key)
 
 

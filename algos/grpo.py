@@ -10,23 +10,28 @@ Where this differs from the paper, or the paper leaves room:
 - An episode that infrastructure broke has no reward: it leaves its group, and the group's mean and
   deviation are those of the others.
 - Only tokens that the policy sampled carry loss; prompts, tool results and image pads do not.
+
+The terms of the objective, and where each option comes from, are in :mod:`adagym.algos.losses`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
+from typing import get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from adagym.algos.devices import SINGLE, Devices
+from adagym.algos.losses import Aggregate, divergence, importance, surrogate, token_weights, upper
 from adagym.algos.optim import OptimConfig, Optimiser
 from adagym.errors import UsageError
 from adagym.policies.base import TokenTrace
 from adagym.policies.batch import TokenBatch
 from adagym.policies.encoding import Encoder
-from adagym.policies.hf import HFPolicy
+from adagym.policies.hf import HFPolicy, Reference
 
 
 @dataclass(frozen=True)
@@ -34,9 +39,22 @@ class LossConfig:
     """The objective and how it is stepped."""
 
     clip: float = 0.2
-    """Half-width of the ratio's interval (epsilon of Eq. 4)."""
+    """How far the ratio may leave 1 (epsilon of Eq. 4)."""
+    clip_high: float | None = None
+    """How far it may rise above 1, if not as far as it may fall below (clip-higher of DAPO; 0.28 there)."""
+    dual_clip: float | None = None
+    """Bounds the objective of a negative advantage ``A`` from below by ``dual_clip * A``; above 1 (3 in verl)."""
+    aggregate: Aggregate = "sequence-mean"
+    """How tokens are averaged: sequence-mean (Eq. 4), token-mean (DAPO, verl) or dr-grpo (constant length)."""
+    max_tokens: int = 1024
+    """The constant length of dr-grpo; best the most tokens an episode may sample. It scales the loss, nothing else."""
     kl: float = 0.0
-    """Weight of the divergence from the starting policy (beta of Eq. 4)."""
+    """Weight of the k3 divergence from the starting policy at each token (beta of Eq. 4)."""
+    tis_cap: float | None = None
+    """Weigh each token by how much likelier the trainer finds it than the sampler did, at most by this (2 in verl).
+
+    The ratio is then taken to what the trainer computes before its first step, not to what the sampler computed.
+    """
     std_normalise: bool = True
     """Divide advantages by the group's standard deviation."""
     temperature: float = 1.0
@@ -49,8 +67,17 @@ class LossConfig:
 
     def __post_init__(self) -> None:
         """Check the ranges."""
-        if self.clip <= 0 or self.kl < 0 or self.temperature <= 0 or min(self.micro_batch, self.minibatches) < 1:
-            raise UsageError(f"clip, temperature, micro_batch and minibatches must be positive, kl at least 0: {self}.")
+        positive = (self.clip, self.temperature, self.micro_batch, self.minibatches, self.max_tokens)
+        if min(positive) <= 0 or self.kl < 0:
+            raise UsageError(
+                f"clip, temperature, micro_batch, minibatches and max_tokens must be positive, kl at least 0: {self}."
+            )
+        if any(value is not None and value <= 0 for value in (self.clip_high, self.tis_cap)):
+            raise UsageError(f"clip_high and tis_cap must be positive, or None to do without: {self}.")
+        if self.dual_clip is not None and self.dual_clip <= 1:
+            raise UsageError(f"dual_clip is {self.dual_clip}; it must be above 1, or None to do without.")
+        if self.aggregate not in get_args(Aggregate):
+            raise UsageError(f"aggregate is `{self.aggregate}`; it must be one of {', '.join(get_args(Aggregate))}.")
 
 
 @dataclass(frozen=True)
@@ -96,33 +123,6 @@ def advantages(
     return Advantages(values, kept, flat, int((~scored).sum()))
 
 
-def surrogate(
-    logprobs: torch.Tensor, old: torch.Tensor, advantage: torch.Tensor, mask: torch.Tensor, clip: float
-) -> torch.Tensor:
-    """The clipped objective of Eq. 4 for each episode, averaged over its sampled tokens.
-
-    Args:
-        logprobs: ``(B, T)`` under the policy being trained.
-        old: ``(B, T)`` at sampling time.
-        advantage: ``(B,)``.
-        mask: ``(B, T)`` sampled tokens.
-        clip: Epsilon.
-
-    Returns:
-        ``(B,)``, to be maximised.
-    """
-    ratio = (logprobs - old).exp()
-    weight = advantage.unsqueeze(1)
-    objective = torch.minimum(ratio * weight, ratio.clamp(1 - clip, 1 + clip) * weight)
-    return (objective * mask).sum(1) / mask.sum(1).clamp_min(1)
-
-
-def divergence(logprobs: torch.Tensor, reference: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """The k3 estimate of KL(policy || reference) for each episode, ``(B,)``, averaged over its sampled tokens."""
-    gap = reference - logprobs
-    return ((gap.exp() - gap - 1) * mask).sum(1) / mask.sum(1).clamp_min(1)
-
-
 def audit(trace: TokenTrace, encoder: Encoder) -> str | None:
     """Say why an episode's tokens cannot be trained on, or None if they can.
 
@@ -145,7 +145,7 @@ def audit(trace: TokenTrace, encoder: Encoder) -> str | None:
 
 @dataclass(frozen=True)
 class UpdateStats:
-    """What one update did."""
+    """What one update did, over all processes."""
 
     loss: float
     grad_norm: float
@@ -156,7 +156,29 @@ class UpdateStats:
     """Largest absolute difference between sampling and training log-probabilities before the first optimiser step."""
     clipped: float
     """Share of sampled tokens whose ratio left the interval."""
+    tis_clipped: float
+    """Share of sampled tokens whose importance weight was cut to ``tis_cap``; 0 without it."""
     trained_tokens: int
+
+
+@dataclass
+class _Totals:
+    """Sums over this process's tokens."""
+
+    loss: float = 0.0
+    entropy: float = 0.0
+    clipped: float = 0.0
+    tis_clipped: float = 0.0
+    drift: float = 0.0
+    """The largest, not the sum."""
+
+
+@dataclass(frozen=True)
+class _Extent:
+    """A minibatch over all processes."""
+
+    episodes: int
+    tokens: int
 
 
 def update(
@@ -165,59 +187,101 @@ def update(
     batch: TokenBatch,
     advantage: torch.Tensor,
     config: LossConfig,
-    reference: HFPolicy | None = None,
+    reference: Reference | None = None,
+    devices: Devices = SINGLE,
 ) -> UpdateStats:
     """Step the policy on one collected batch.
 
     Args:
         policy: Changed in place.
         optimiser: Over the policy's parameters.
-        batch: ``B`` episodes.
+        batch: ``B`` episodes; with several processes each holds its own, which may be none, and the whole batch is
+            those of all in order of rank.
         advantage: ``(B,)`` float32.
         config: See :class:`LossConfig`.
         reference: The policy to stay close to; needed when ``config.kl`` is positive.
+        devices: The processes that share the batch; each must call this.
+
+    Raises:
+        UsageError: ``config.kl`` is positive and there is no reference.
     """
-    episodes = len(batch.lengths)
-    tokens = int(batch.sampled.sum())
-    totals = {"loss": 0.0, "entropy": 0.0, "clipped": 0.0, "drift": 0.0}
-    norm = drift = 0.0
-    begun = optimiser.steps
-    for part in np.array_split(np.arange(episodes), min(config.minibatches, episodes)):
+    if config.kl and reference is None:
+        raise UsageError("`kl` is positive, so `update` needs a `reference` policy.")
+    own = [int(count) for count in batch.sampled.sum(1)]
+    shares = devices.gather([own])
+    counts = [count for share in shares for count in share]
+    first = sum(len(share) for share in shares[: devices.rank])
+    old = _before(policy, batch, config)
+    totals, drift, norm, begun = _Totals(), 0.0, 0.0, optimiser.steps
+    for part in np.array_split(np.arange(len(counts)), min(config.minibatches, len(counts))):
+        extent = _Extent(len(part), sum(counts[index] for index in part))
         # Episodes of similar length share a pass; the order inside a minibatch does not change its gradient.
-        order = sorted(part.tolist(), key=lambda row: batch.lengths[row])
+        order = sorted((i - first for i in part.tolist() if 0 <= i - first < len(own)), key=lambda r: batch.lengths[r])
         for begin in range(0, len(order), config.micro_batch):
             rows = order[begin : begin + config.micro_batch]
-            loss = _accumulate(policy, batch.select(rows), advantage[rows], config, reference, totals)
-            (loss / len(part)).backward()  # type: ignore[no-untyped-call]  # torch has no types here
-            totals["loss"] += loss.item() / episodes
-        drift = totals["drift"] if optimiser.steps == begun else drift
+            some = batch.select(rows)
+            before = None if old is None else old[rows, : some.ids.shape[1]]
+            loss = _accumulate(policy, some, before, advantage[rows], config, reference, extent, totals)
+            loss.backward()  # type: ignore[no-untyped-call]  # torch has no types here
+            totals.loss += loss.item() * len(part) / len(counts)
+        drift = totals.drift if optimiser.steps == begun else drift
+        devices.sum_gradients(optimiser.parameters)
         norm = optimiser.step()
-    return UpdateStats(totals["loss"], norm, totals["entropy"] / tokens, drift, totals["clipped"] / tokens, tokens)
+    sums = [sum(values) for values in zip(*devices.gather([astuple(totals)]), strict=True)]
+    tokens = sum(counts)
+    entropy, clipped, cut = (value / tokens for value in sums[1:4])
+    return UpdateStats(sums[0], norm, entropy, max(devices.gather([drift])), clipped, cut, tokens)
+
+
+def _before(policy: HFPolicy, batch: TokenBatch, config: LossConfig) -> torch.Tensor | None:
+    """The trainer's own log-probabilities before the first step, ``(B, T)``.
+
+    None if they are not needed, or if the only step's own pass gives them.
+    """
+    if config.tis_cap is None or config.minibatches == 1:
+        return None
+    old = torch.zeros(batch.ids.shape, device=policy.device)
+    order = sorted(range(len(batch.lengths)), key=lambda row: batch.lengths[row])
+    for begin in range(0, len(order), config.micro_batch):
+        rows = order[begin : begin + config.micro_batch]
+        some = batch.select(rows)
+        with torch.no_grad():
+            old[rows, : some.ids.shape[1]] = policy.token_logprobs(some, config.temperature)[0]
+    return old
 
 
 def _accumulate(
     policy: HFPolicy,
     batch: TokenBatch,
+    old: torch.Tensor | None,
     advantage: torch.Tensor,
     config: LossConfig,
-    reference: HFPolicy | None,
-    totals: dict[str, float],
+    reference: Reference | None,
+    extent: _Extent,
+    totals: _Totals,
 ) -> torch.Tensor:
-    """The summed loss of a micro-batch; adds its statistics to ``totals``."""
+    """What a micro-batch adds to the minibatch's loss; adds its statistics to ``totals``."""
     logprobs, entropy = policy.token_logprobs(batch, config.temperature)
     mask = batch.sampled.to(policy.device)
-    old = batch.logprobs.to(policy.device)
-    objective = surrogate(logprobs, old, advantage.to(policy.device), mask, config.clip)
-    if config.kl:
-        if reference is None:
-            raise UsageError("`kl` is positive, so `update` needs a `reference` policy.")
+    sampled = batch.logprobs.to(policy.device)
+    if config.tis_cap is None:
+        old = sampled
+    elif old is None:
+        old = logprobs.detach()
+    objective = surrogate(logprobs, old, advantage.to(policy.device), config.clip, config.clip_high, config.dual_clip)
+    if config.tis_cap is not None:
+        weights = importance(old, sampled, config.tis_cap)
+        objective = objective * weights
+        totals.tis_clipped += float((((old - sampled).exp() > config.tis_cap) & mask).sum())
+    if config.kl and reference is not None:
         with torch.no_grad():
             anchor, _ = reference.token_logprobs(batch, config.temperature)
-        objective = objective - config.kl * divergence(logprobs, anchor, mask)
+        objective = objective - config.kl * divergence(logprobs, anchor)
     with torch.no_grad():
-        gap = (logprobs - old) * mask
-        ratio = gap.exp()
-        totals["entropy"] += float(entropy.sum())
-        totals["drift"] = max(totals["drift"], float(gap.abs().max()))
-        totals["clipped"] += float((((ratio - 1).abs() > config.clip) & mask).sum())
-    return -objective.sum()
+        ratio = (logprobs - old).exp()
+        outside = (ratio < 1 - config.clip) | (ratio > upper(config.clip, config.clip_high))
+        totals.entropy += float(entropy.sum())
+        totals.drift = max(totals.drift, float(((logprobs - sampled) * mask).abs().max()))
+        totals.clipped += float((outside & mask).sum())
+    share = token_weights(mask, extent.episodes, extent.tokens, config.aggregate, config.max_tokens)
+    return -(objective * share).sum()

@@ -12,6 +12,9 @@ from typing import Any
 from adagym.algos.collect import Rollout
 from adagym.errors import require
 
+METRICS = "metrics.jsonl"
+"""The file of a run's metrics, a line per step. Step 0, if there, is the evaluation before training."""
+
 
 def rollout_metrics(rollouts: Sequence[Rollout]) -> dict[str, float]:
     """Averages over a batch of episodes; those that infrastructure broke are only counted.
@@ -45,6 +48,20 @@ def rollout_metrics(rollouts: Sequence[Rollout]) -> dict[str, float]:
     return metrics
 
 
+def by_source(rollouts: Sequence[Rollout], names: Sequence[str]) -> dict[str, float]:
+    """The same averages for each source of a mixture, under ``NAME/``; nothing if there is only one.
+
+    A source that had no episode has no metrics but ``NAME/episodes``, which counts them.
+    """
+    metrics: dict[str, float] = {}
+    for name in names if len(names) > 1 else ():
+        own = [rollout for rollout in rollouts if rollout.job.env == name]
+        metrics[f"{name}/episodes"] = float(len(own))
+        if own:
+            metrics |= {f"{name}/{key}": value for key, value in rollout_metrics(own).items()}
+    return metrics
+
+
 class ConstantAlarm:
     """Says when a reward part has been 0 for a while: often a scorer that silently stopped working.
 
@@ -60,7 +77,7 @@ class ConstantAlarm:
         """Return the parts that have been 0 in every one of the last ``window`` steps."""
         flat: list[str] = []
         for name, value in metrics.items():
-            if name.startswith("part_"):
+            if name.rpartition("/")[2].startswith("part_"):
                 values = self._seen.setdefault(name, deque(maxlen=self._window))
                 values.append(value)
                 if len(values) == self._window and not any(values):
@@ -78,7 +95,7 @@ class MetricLog:
     """
 
     def __init__(self, out: Path | None, tensorboard: bool) -> None:
-        self._path = None if out is None else out / "metrics.jsonl"
+        self._path = None if out is None else out / METRICS
         self._writer: Any = None
         if out is not None:
             out.mkdir(parents=True, exist_ok=True)
@@ -111,6 +128,12 @@ class MetricLog:
         """Write out what is buffered."""
         if self._writer is not None:
             self._writer.flush()
+
+
+def read_metrics(path: Path) -> list[dict[str, float]]:
+    """The metrics of every step in a file; a line torn by a kill is left out, and so is a missing file."""
+    lines = path.read_text("utf-8").splitlines() if path.is_file() else []
+    return [json.loads(line) for line in lines if _step_of(line) < float("inf")]
 
 
 def _writer(out: Path, purge_step: int | None = None) -> Any:

@@ -1,4 +1,4 @@
-"""The optimiser: Muon for the matrices inside transformer blocks, AdamW for everything else."""
+"""The optimiser: Muon for the matrices inside transformer blocks, AdamW for everything else, LoRA's included."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from adagym.errors import UsageError
+from adagym.policies.lora import is_adapter
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,7 @@ class OptimConfig:
     """Learning rates and their schedule."""
 
     lr: float = 2e-4
-    """AdamW's rate: embeddings, norms, biases, patch embedding (everything, if ``muon_lr`` is 0)."""
+    """AdamW's rate: embeddings, norms, biases, patch embedding, LoRA (everything, if ``muon_lr`` is 0)."""
     muon_lr: float = 3e-4
     """Muon's rate for the matrices inside blocks; 0 uses AdamW for them, as the papers do."""
     weight_decay: float = 0.0
@@ -50,9 +51,9 @@ class Optimiser:
         rest: list[nn.Parameter] = []
         for name, parameter in model.named_parameters():
             if parameter.requires_grad:
-                inside = ".layers." in name or ".blocks." in name
+                inside = (".layers." in name or ".blocks." in name) and not is_adapter(name)
                 (matrices if inside and parameter.ndim == 2 and config.muon_lr else rest).append(parameter)
-        self._parameters = [*matrices, *rest]
+        self.parameters = (*matrices, *rest)
         self._parts: list[torch.optim.Optimizer] = []
         if matrices:
             # match_rms_adamw scales the update so that AdamW's decay and intuition carry over.
@@ -69,7 +70,7 @@ class Optimiser:
 
     def step(self) -> float:
         """Clip the gradient, update, clear the gradient; return the gradient's norm before clipping."""
-        norm = float(torch.nn.utils.clip_grad_norm_(self._parameters, self.config.max_grad_norm))
+        norm = float(torch.nn.utils.clip_grad_norm_(self.parameters, self.config.max_grad_norm))
         scale = self._scale()
         groups = [group for part in self._parts for group in part.param_groups]
         for group, rate in zip(groups, self._rates, strict=True):

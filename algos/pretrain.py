@@ -10,11 +10,12 @@ import functools
 import itertools
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import gymnasium as gym
+import numpy as np
 import torch
 import tyro
 from rich.console import Console
@@ -25,7 +26,7 @@ from adagym.algos.optim import OptimConfig
 from adagym.algos.sft import SFTConfig, tokenise, train
 from adagym.envs import ENVS
 from adagym.policies.hf import HFPolicy, PolicyConfig
-from adagym.policies.pretraining import documents
+from adagym.policies.pretraining import FIRST_SHARES, documents
 from adagym.policies.sampler import Sampler, SamplerConfig
 from adagym.policies.tiny import load_tiny, new_tiny
 
@@ -39,8 +40,8 @@ class Stage:
     steps: int
     horizon: int
     """Length of the cosine schedule; a stage may end before the rates have fallen."""
-    shares: tuple[float, float, float]
-    """How much is *errand*, *repeat* and *scan*."""
+    shares: Mapping[str, float]
+    """Kind of conversation to its share."""
     warmup: int = 0
     """Conversations of the simplest kind at the start."""
     lr: float = 3e-3
@@ -48,11 +49,15 @@ class Stage:
 
 
 STAGES = (
-    Stage(steps=2100, horizon=4200, shares=(0.6, 0.25, 0.15), warmup=7200),
-    Stage(steps=900, horizon=900, shares=(0.35, 0.15, 0.5), lr=1.5e-3, muon_lr=2.5e-3),
-    Stage(steps=800, horizon=800, shares=(0.8, 0.2, 0.0), lr=1.5e-3, muon_lr=2.5e-3),
+    Stage(steps=2100, horizon=4200, shares=FIRST_SHARES, warmup=7200),
+    Stage(900, 900, {"errand": 0.35, "repeat": 0.15, "scan": 0.5}, lr=1.5e-3, muon_lr=2.5e-3),
+    Stage(800, 800, {"errand": 0.8, "repeat": 0.2}, lr=1.5e-3, muon_lr=2.5e-3),
+    Stage(
+        1600, 1600, {"errand": 0.2, "quest": 0.4, "repeat": 0.1, "walk": 0.15, "check": 0.15}, lr=1.5e-3, muon_lr=2.5e-3
+    ),
 )
-"""Carrying values between tools; then half of it reading pictures; then carrying again, until the rates are zero."""
+"""Carrying values between tools; half of it reading pictures; carrying again, until the rates are zero; and last tools
+that have to be told apart by what they are said to do, moves as coordinates, and looking places up in lists."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +86,7 @@ def run(config: Pretrain) -> None:
     console.print(f"{policy.model.num_parameters():,} parameters, {len(policy.encoder.tokenizer)} tokens")
     for number, stage in enumerate(STAGES[config.skip :], config.skip):
         _train_stage(policy, config, number, stage, console)
-        figures = evaluate(policy, seed=config.seed + 100, count=300)
+        figures = evaluate(policy, stage.shares, seed=config.seed + 100, count=300)
         console.print_json(json.dumps(figures))
         save(policy, config.out)
 
@@ -101,8 +106,9 @@ def _train_stage(policy: HFPolicy, config: Pretrain, number: int, stage: Stage, 
     stream = documents(config.seed + number, stage.shares, stage.warmup)
     examples = (tokenise(policy.encoder, document.messages, STOP) for document in stream)
     optim = OptimConfig(lr=stage.lr, muon_lr=stage.muon_lr, warmup=0.02, final=0.0)
-    settings = SFTConfig(stage.steps, config.batch_size, bf16=True, optim=optim, horizon=stage.horizon)
-    train(policy, examples, settings, on_step)
+    settings = SFTConfig(stage.steps, config.batch_size, optim=optim, horizon=stage.horizon)
+    mixed = HFPolicy(policy.model, policy.processor, PolicyConfig(freeze_vision=False, dtype="mixed"))  # one model
+    train(mixed, examples, settings, on_step)
 
 
 def vocabulary_corpus(seed: int) -> Iterator[str]:
@@ -123,18 +129,29 @@ def vocabulary_corpus(seed: int) -> Iterator[str]:
                 yield from (message.text for message in trajectory.messages)
 
 
-def evaluate(policy: HFPolicy, seed: int, count: int) -> dict[str, float]:
-    """Share of last assistant turns reproduced exactly by greedy sampling, per kind of document."""
-    sampler = Sampler(policy, SamplerConfig(slots=count, max_tokens=1024, temperature=0.0, stop=STOP))
-    chosen = list(itertools.islice(documents(seed), count))
-    for index, document in enumerate(chosen):
-        sampler.start(str(index), None, index, document.messages[:-1])
+def evaluate(policy: HFPolicy, shares: Mapping[str, float], seed: int, count: int) -> dict[str, float]:
+    """Share of turns whose action greedy sampling reproduces exactly, per kind of document.
+
+    One turn is drawn from each document; its thought may be worded otherwise.
+    """
+    rng = np.random.default_rng(seed)
+    sampler = Sampler(policy, SamplerConfig(slots=count, max_tokens=1536, temperature=0.0, stop=STOP))
+    wanted: list[tuple[str, str]] = []
+    for index, document in enumerate(itertools.islice(documents(seed, shares), count)):
+        turns = [place for place, message in enumerate(document.messages) if message.role == "assistant"]
+        place = int(rng.choice(turns))
+        wanted.append((document.kind, document.messages[place].text))
+        sampler.start(str(index), None, index, document.messages[:place])
     right: dict[str, list[bool]] = {}
-    while turns := sampler.work():
-        for turn in turns:
-            wanted = chosen[int(turn.key)]
-            right.setdefault(wanted.kind, []).append(turn.text == wanted.messages[-1].text)
+    while done := sampler.work():
+        for turn in done:
+            kind, text = wanted[int(turn.key)]
+            right.setdefault(kind, []).append(_action(turn.text) == _action(text))
     return {kind: sum(results) / len(results) for kind, results in sorted(right.items())}
+
+
+def _action(text: str) -> str:
+    return text.rpartition("</think>")[2]
 
 
 def save(policy: HFPolicy, out: Path) -> None:

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import torch
 
+from adagym.algos.devices import SINGLE, Devices, share
 from adagym.algos.optim import OptimConfig, Optimiser
 from adagym.errors import UsageError
 from adagym.policies.base import TokenTrace
@@ -32,8 +32,6 @@ class SFTConfig:
     max_tokens: int = 1024
     """Longer conversations are left out and counted."""
     seed: int = 0
-    bf16: bool = False
-    """Run the forward pass under bfloat16 autocast."""
     horizon: int | None = None
     """Length of the learning-rate schedule; None is ``steps``."""
     optim: OptimConfig = field(default_factory=lambda: OptimConfig(lr=1.5e-3, muon_lr=3e-3, final=0.0))
@@ -83,7 +81,11 @@ def tokenise(encoder: Encoder, messages: Sequence[Message], stop: Sequence[str] 
 
 
 def train(
-    policy: HFPolicy, examples: Iterator[TokenTrace], config: SFTConfig, on_step: Callable[[int, float], None]
+    policy: HFPolicy,
+    examples: Iterator[TokenTrace],
+    config: SFTConfig,
+    on_step: Callable[[int, float], None],
+    devices: Devices = SINGLE,
 ) -> int:
     """Minimise the negative log-likelihood of the examples.
 
@@ -92,6 +94,7 @@ def train(
         examples: Endless; batches of ``config.batch_size`` are taken from it.
         config: See :class:`SFTConfig`.
         on_step: Called with the step's number (from 0) and loss (nats per token).
+        devices: The processes that share each batch. Each must call this, with the same examples.
 
     Returns:
         How many examples were left out for their length; one that came up several times counts each time.
@@ -107,15 +110,28 @@ def train(
         drawn = next(batches, None)
         if drawn is None:
             raise UsageError(f"The examples ran out after {step} of {config.steps} steps; give an endless stream.")
-        batch = collate(drawn)
-        with torch.autocast(policy.device.type, torch.bfloat16, enabled=config.bf16):
-            logprobs, _ = policy.token_logprobs(batch)
-        loss = -logprobs.sum() / batch.sampled.sum()
-        loss.backward()  # type: ignore[no-untyped-call]  # torch has no types here
+        loss = _backward(policy, share(drawn, devices), sum(int(trace.sampled.sum()) for trace in drawn))
+        devices.sum_gradients(optimiser.parameters)
         optimiser.step()
-        on_step(step, loss.item())
+        on_step(step, sum(devices.gather([loss])))
     policy.model.eval()
     return fitting.dropped
+
+
+def _backward(policy: HFPolicy, traces: Sequence[TokenTrace], tokens: int) -> float:
+    """Add the gradient of some of a batch's examples; return their part of its loss.
+
+    Args:
+        policy: Holds the gradient.
+        traces: A process's share, which may be none.
+        tokens: Tokens with loss in the whole batch.
+    """
+    if not traces:
+        return 0.0
+    logprobs, _ = policy.token_logprobs(collate(traces))
+    loss = -logprobs.sum() / tokens
+    loss.backward()  # type: ignore[no-untyped-call]  # torch has no types here
+    return loss.item()
 
 
 def bucketed(examples: Iterator[TokenTrace], batch_size: int, seed: int) -> Iterator[list[TokenTrace]]:

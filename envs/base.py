@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar
 
 import gymnasium as gym
@@ -18,10 +19,11 @@ from gymnasium.error import ResetNeeded
 
 from adagym.envs.episode import VOID_TEXT, Episode, Snapshot, observe, own, readable
 from adagym.envs.tasks import load_tasks
+from adagym.envs.wrappers import AdaptiveConfig, AdaptiveExecutor, Disguise, draw_for
 from adagym.errors import InfraError, UsageError
 from adagym.protocol import DIALECTS, Dialect
 from adagym.protocol.base import PromptStyle
-from adagym.rewards import PRESETS, Preset
+from adagym.rewards import Preset, load_preset
 from adagym.spaces import ActionText, ImageTuple, Situation, UnicodeText
 from adagym.tools.executor import Executor
 from adagym.types import (
@@ -49,10 +51,12 @@ class ToolEnv(gym.Env[Observation, str]):
             is the family's default source.
         tools: Names of the tools offered; None offers the task's own, or else the family's.
         dialect: How calls and answers are written; a name of ``adagym.protocol.DIALECTS``.
-        reward: The preset that scores the finished episode; a name of ``adagym.rewards.PRESETS``.
+        reward: The preset that scores the finished episode; a spec of :func:`adagym.rewards.load_preset`.
         max_turns: The episode is truncated after so many actions without an answer.
         prompt: ``"full"`` explains tools with their schemas, ``"brief"`` in a line each.
         tool_images: Whether the pictures that tools return are shown and may be addressed.
+        adaptive: None, ``"names"`` for names and descriptions of tools that change with every episode, or
+            ``"names,fields,errors"`` for fields and texts of results too (docs/adaptive.md).
         render_mode: None, ``"rgb_array"`` (the latest picture) or ``"ansi"`` (the transcript).
 
     Raises:
@@ -78,6 +82,7 @@ class ToolEnv(gym.Env[Observation, str]):
         max_turns: int = 10,
         prompt: PromptStyle = "full",
         tool_images: bool = True,
+        adaptive: str | None = None,
         render_mode: str | None = None,
     ) -> None:
         _check_arguments(max_turns, prompt, render_mode, self.metadata["render_modes"])
@@ -94,12 +99,14 @@ class ToolEnv(gym.Env[Observation, str]):
             "max_turns": max_turns,
             "prompt": prompt,
             "tool_images": tool_images,
+            "adaptive": adaptive,
         }
         self._dialect: Dialect = DIALECTS.load(dialect)
-        self._preset: Preset = PRESETS.load(reward)
+        self._preset: Preset = load_preset(reward)
         self._max_turns = max_turns
         self._prompt: PromptStyle = prompt
         self._tool_images = tool_images
+        self._adaptive = None if adaptive is None else AdaptiveConfig.parse(adaptive)
         self._tools = None if tools is None else tuple(tools)
         self._executors: dict[tuple[str, ...], Executor] = {}
         self._positions: dict[str, int] | None = None
@@ -120,6 +127,11 @@ class ToolEnv(gym.Env[Observation, str]):
         return None if self._episode is None else self._episode.task
 
     @property
+    def disguise(self) -> Disguise | None:
+        """Under which names the running episode offers its tools, or None if under their own."""
+        return None if self._episode is None else self._episode.disguise
+
+    @property
     def messages(self) -> list[Message]:
         """The transcript so far: system prompt, task, then actions and results. Empty before the first reset."""
         return [] if self._episode is None else self._episode.messages
@@ -130,7 +142,7 @@ class ToolEnv(gym.Env[Observation, str]):
         """Start an episode.
 
         Args:
-            seed: Seeds the generator that draws tasks.
+            seed: Seeds the generator that draws tasks, and with the task the adaptive names.
             options: ``{"task": task}`` chooses the task: a Task, a task's id, or an index of the source.
                 Without it the task is drawn uniformly from the source.
 
@@ -144,8 +156,7 @@ class ToolEnv(gym.Env[Observation, str]):
         super().reset(seed=seed)
         task = self._choose(dict(options or {}))
         pictures = tuple(own(image.load(), shared=isinstance(image, ArrayImage)) for image in task.images)
-        if self._tools is None:
-            self._equip(self.default_tools if task.tool_names is None else task.tool_names)
+        seed, disguise = self._prepare(task, seed)
         system = self._dialect.system_prompt(self._executor.specs, self._prompt)
         images = {f"img_{number}": picture for number, picture in enumerate(pictures, 1)}
         shown: list[Block] = [ImageBlock(name, picture) for name, picture in images.items()]
@@ -153,7 +164,7 @@ class ToolEnv(gym.Env[Observation, str]):
             Message("system", (TextBlock(system),)),
             Message("user", (*shown, TextBlock(task.prompt))),
         ]
-        self._continue(Episode(task, seed, self._names, messages, images))
+        self._continue(Episode(task, seed, self._names, messages, images, disguise=disguise))
         return observe(f"{system}\n\n{task.prompt}", pictures), self._info(None, None)
 
     def step(self, action: str) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
@@ -235,7 +246,7 @@ class ToolEnv(gym.Env[Observation, str]):
         if snapshot.episode is None:
             self._episode = None
             return
-        self._equip(snapshot.episode.tool_names)
+        self._equip(snapshot.episode.tool_names, snapshot.episode.disguise)
         self._continue(snapshot.episode.copy())
 
     def render(self) -> Array | str | None:
@@ -294,11 +305,23 @@ class ToolEnv(gym.Env[Observation, str]):
             )
         return self._positions[task_id]
 
-    def _equip(self, names: Sequence[str]) -> None:
+    def _prepare(self, task: Task, seed: int | None) -> tuple[int | None, Disguise | None]:
+        """Equip for a task; return the episode's seed, which an adaptive episode always has, and its disguise."""
+        if self._tools is None:
+            self._equip(self.default_tools if task.tool_names is None else task.tool_names)
+        if self._adaptive is None:
+            return seed, None
+        seed = int(self.np_random.integers(2**31)) if seed is None else seed
+        disguise = draw_for(seed, task.id, self._executors[self._names].specs, self._adaptive)
+        self._equip(self._names, disguise)
+        return seed, disguise
+
+    def _equip(self, names: Sequence[str], disguise: Disguise | None = None) -> None:
         self._names = tuple(names)
         if self._names not in self._executors:
             self._executors[self._names] = Executor(self._names)
-        self._executor = self._executors[self._names]
+        plain = self._executors[self._names]
+        self._executor: Executor | AdaptiveExecutor = AdaptiveExecutor(plain, disguise) if disguise else plain
 
     def _continue(self, episode: Episode) -> None:
         self._episode = episode
@@ -309,7 +332,7 @@ class ToolEnv(gym.Env[Observation, str]):
         if self._episode is None:
             return False
         check = self._executor.run(call, self._episode.images).check
-        return set(check.valid) == set(call.arguments)
+        return set(check.valid) == set(check.given)
 
     def _respond(self, episode: Episode, parsed: ParsedAction) -> tuple[ToolResult | None, Observation]:
         """Run the call, if there is one, and say what is new.
@@ -326,7 +349,8 @@ class ToolEnv(gym.Env[Observation, str]):
         result = self._executor.run(parsed.call, episode.images)
         shown = result if self._tool_images else replace(result, images=())
         names = [f"img_{len(episode.images) + number}" for number in range(1, len(shown.images) + 1)]
-        message = self._dialect.observe(shown, names)
+        tell = partial(episode.disguise.observe, self._dialect) if episode.disguise else self._dialect.observe
+        message = tell(shown, names)
         observation = observe(message.text, shown.images)
         if observation not in self.observation_space:
             raise InfraError(f"The tool `{result.tool}` returned text or pictures outside the observation space.")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from adagym.envs.wrappers.disguise import Disguise
 from adagym.rewards import Score
 from adagym.types import Array, Message, Observation, Outcome, Step, Task, TextBlock
 
@@ -28,6 +29,8 @@ class Episode:
     outcome: Outcome = "running"
     score: Score | None = None
     error: str | None = None
+    disguise: Disguise | None = None
+    """Under which names the tools are offered; None: their own."""
 
     def copy(self) -> Episode:
         """Return an episode that goes its own way; messages, steps and pictures are immutable and shared."""

@@ -72,6 +72,7 @@ class VSPVerification(ToolEnv):
     | `max_turns` | int | 10 | actions before truncation |
     | `prompt` | str | `"full"` | `"full"` or `"brief"` explanation of the tools |
     | `tool_images` | bool | True | whether pictures made by tools are shown and addressable |
+    | `adaptive` | str | None | `"names"`, `"names,fields,errors"`: tools under names of the episode's own |
     | `render_mode` | str | None | `"rgb_array"`: the latest picture; `"ansi"`: the transcript |
 
     >>> import adagym, gymnasium

@@ -42,7 +42,9 @@ def plot_curves(metrics: Sequence[Mapping[str, float]], path: Path, title: str) 
 
     parts = {name.removeprefix("part_"): _values(metrics, name) for name in _names(metrics, "part_")}
     _draw(left, steps, {"reward": _values(metrics, "reward"), **parts}, "mean over the batch", "Reward and its parts")
-    _draw(middle, steps, {"success": _percent(parts.get("accuracy", []))}, "right answers (%)", "Success")
+    success = {"success": "part_accuracy", "evaluation": "eval_accuracy"}
+    rates = {label: [100 * value for value in _values(metrics, name)] for label, name in success.items()}
+    _draw(middle, steps, rates, "right answers (%)", "Success")
     middle.set_ylim(-2, 102)
     calls = {name.removeprefix("calls_"): _values(metrics, name, absent=0.0) for name in _names(metrics, "calls_")}
     _draw(right, steps, calls, "calls per sample", "Tool calls")
@@ -54,7 +56,8 @@ def plot_curves(metrics: Sequence[Mapping[str, float]], path: Path, title: str) 
 
 
 def _names(metrics: Sequence[Mapping[str, float]], prefix: str) -> list[str]:
-    return sorted({name for record in metrics for name in record if name.startswith(prefix)})
+    """Names of totals; those of a mixture's sources have a ``/``."""
+    return sorted({name for record in metrics for name in record if name.startswith(prefix) and "/" not in name})
 
 
 def _values(metrics: Sequence[Mapping[str, float]], name: str, absent: float = math.nan) -> list[float]:
@@ -62,17 +65,16 @@ def _values(metrics: Sequence[Mapping[str, float]], name: str, absent: float = m
     return [record.get(name, absent if "reward" in record else math.nan) for record in metrics]
 
 
-def _percent(values: Sequence[float]) -> list[float]:
-    return [100 * value for value in values]
-
-
 def _draw(panel: Any, steps: Sequence[float], curves: Mapping[str, Sequence[float]], unit: str, title: str) -> None:
     marker = "o" if len(steps) <= 80 else ""
     for number, (name, values) in enumerate(curves.items()):
-        if not values:
+        # Joined across steps that were not measured, as those between two evaluations.
+        known = [(step, value) for step, value in zip(steps, values, strict=True) if not math.isnan(value)]
+        if not known:
             continue
         colour, style = _COLOURS[number % len(_COLOURS)], _STYLES[number % len(_STYLES)]
-        panel.plot(steps, values, style, color=colour, marker=marker, markersize=2.5, linewidth=1.6, label=name)
+        xs, ys = zip(*known, strict=True)
+        panel.plot(xs, ys, style, color=colour, marker=marker, markersize=2.5, linewidth=1.6, label=name)
     panel.set(title=title, xlabel="step", ylabel=unit)
     panel.set_ylim(bottom=min(0.0, panel.get_ylim()[0]))
     panel.grid(alpha=0.3)

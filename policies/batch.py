@@ -42,7 +42,7 @@ class TokenBatch:
 def collate(traces: Sequence[TokenTrace]) -> TokenBatch:
     """Pad traces on the right."""
     lengths = tuple(len(trace.ids) for trace in traces)
-    shape = (len(traces), max(lengths))
+    shape = (len(traces), max(lengths, default=0))
     ids, sampled = np.zeros(shape, np.int64), np.zeros(shape, np.bool_)
     logprobs = np.zeros(shape, np.float32)
     for row, trace in enumerate(traces):

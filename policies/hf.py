@@ -6,12 +6,13 @@ and the decoder is causal.
 
 from __future__ import annotations
 
+import copy
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ from safetensors import SafetensorError
 from torch import nn
 
 from adagym.errors import UsageError
+from adagym.policies import lora
 from adagym.policies.batch import TokenBatch
 from adagym.policies.encoding import Encoder
 from adagym.policies.positions import flat_positions, mrope_positions
@@ -28,6 +30,10 @@ from adagym.types import Array
 
 _FEATURE_CACHE = 1024
 """Vision features kept while the vision tower is frozen."""
+
+
+Precision = Literal["float32", "bfloat16", "mixed"]
+"""``mixed`` keeps weights in float32 and computes in bfloat16 (autocast), in sampling and in training alike."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +44,28 @@ class PolicyConfig:
     """Replaces the processor's chat template (``adagym.policies.chat.CHAT_TEMPLATE`` for the Qwen family)."""
     freeze_vision: bool = True
     """Keep the vision tower as it is; its features are then computed once per picture."""
-    dtype: str = "float32"
+    dtype: Precision = "float32"
+    """Of weights and arithmetic. ``mixed`` is for training; pure ``bfloat16`` loses small steps of the weights."""
     device: str = "cpu"
+    lora: lora.LoraConfig | None = None
+    """Train adapters instead of the weights."""
+    gradient_checkpointing: bool = False
+    """In training, keep only what enters each layer and compute the rest again: less memory, more time."""
+
+    def __post_init__(self) -> None:
+        """Check what cannot go together."""
+        if self.dtype not in get_args(Precision):
+            raise UsageError(f"The dtype is `{self.dtype}`; it must be one of {', '.join(get_args(Precision))}.")
+        if self.lora is not None and not self.freeze_vision:
+            raise UsageError("LoRA trains adapters of the decoder alone; leave the vision tower frozen.")
+
+
+class Reference(Protocol):
+    """What a policy can be kept close to."""
+
+    def token_logprobs(self, batch: TokenBatch, temperature: float = 1.0) -> tuple[torch.Tensor, torch.Tensor]:
+        """See :meth:`HFPolicy.token_logprobs`."""
+        ...
 
 
 class HFPolicy:
@@ -57,7 +83,8 @@ class HFPolicy:
     def __init__(self, model: Any, processor: Any, config: PolicyConfig | None = None) -> None:
         self.config = config or PolicyConfig()
         _check_kind(model, processor)
-        self.model = model.to(device=self.config.device, dtype=getattr(torch, self.config.dtype)).eval()
+        weights = torch.bfloat16 if self.config.dtype == "bfloat16" else torch.float32
+        self.model = model.to(device=self.config.device, dtype=weights).eval()
         self.processor = processor
         self.device = torch.device(self.config.device)
         self.decoder: nn.Module = model.get_decoder()
@@ -66,23 +93,32 @@ class HFPolicy:
         self.encoder = Encoder(processor, processor.image_token, merge, self.config.template)
         self._mrope = hasattr(self._core, "get_rope_index")
         self._features: OrderedDict[str, torch.Tensor] = OrderedDict()
-        self.banned = self._control_tokens()
-        self.end_ids = self._end_tokens()
+        rows = int(model.get_output_embeddings().weight.shape[0])
+        self.banned = torch.tensor(control_tokens(self.encoder, rows), device=self.device)
+        self.end_ids = end_tokens(self.encoder.tokenizer, model.generation_config)
         self.set_freeze_vision(self.config.freeze_vision)
+        if self.config.lora is not None:
+            lora.attach(model, self.decoder, self.config.lora)
+        if self.config.gradient_checkpointing:
+            # Older versions of transformers have the method under its other name only.
+            name = "activation_checkpointing_enable"
+            getattr(model, name if hasattr(model, name) else "gradient_checkpointing_enable")({"use_reentrant": False})
 
     @classmethod
     def from_pretrained(cls, path: str | Path, config: PolicyConfig | None = None) -> HFPolicy:
         """Load a model folder (or a hub name that is already in the local cache) with transformers.
 
+        A folder that holds an adapter is loaded merged into the model it was trained on.
+
         Raises:
             UsageError: There is no such folder, transformers cannot read it, or the model is of another kind.
         """
-        from transformers import AutoModelForImageTextToText, AutoProcessor
+        from transformers import AutoProcessor
 
         try:
             with _without_bars():
                 processor = AutoProcessor.from_pretrained(str(path), local_files_only=True)
-                model = AutoModelForImageTextToText.from_pretrained(str(path), local_files_only=True)
+                model = _load_model(str(path))
         except (OSError, ValueError, RuntimeError, SafetensorError) as error:
             raise UsageError(
                 f"`{path}` is not a model folder that transformers can load; it needs config.json, the weights and the "
@@ -90,14 +126,57 @@ class HFPolicy:
             ) from error
         return cls(model, processor, config)
 
-    def save(self, path: str | Path) -> None:
-        """Write weights, tokenizer and processor in transformers' format."""
+    def save(self, path: str | Path, merged: bool = False) -> None:
+        """Write weights, tokenizer and processor in transformers' format.
+
+        Args:
+            path: Folder to write.
+            merged: With LoRA, write a plain model that computes the same. Otherwise only the adapter is written, in
+                peft's format; it is small, and needs the model it was trained on where it was.
+        """
         with _without_bars():
-            self.model.save_pretrained(str(path))
+            if self.config.lora is None:
+                self.model.save_pretrained(str(path))
+            elif merged:
+                self.model.save_pretrained(str(path), state_dict=self.weights())
+            else:
+                lora.save_adapter(self.model, Path(path))
             self.processor.save_pretrained(str(path))
 
+    def load_weights(self, path: str | Path) -> None:
+        """Take over what :meth:`save` wrote: all weights, or with LoRA the adapter's.
+
+        Raises:
+            UsageError: The folder holds no weights of this model.
+        """
+        if self.config.lora is not None:
+            lora.load_adapter(self.model, Path(path))
+        else:
+            self.model.load_state_dict(type(self).from_pretrained(path, self.config).model.state_dict())
+        self.clear_features()
+
+    def weights(self) -> dict[str, torch.Tensor]:
+        """All weights under the plain model's names, with adapters merged into them."""
+        weights: dict[str, torch.Tensor] = self.model.state_dict()
+        return weights if self.config.lora is None else lora.merged_weights(self.model)
+
+    def reference(self) -> Reference:
+        """What this policy is before training: a copy, or with LoRA the same model without its adapters."""
+        return copy.deepcopy(self) if self.config.lora is None else _WithoutAdapters(self)
+
+    def precision(self) -> AbstractContextManager[Any]:
+        """The context in which the model computes. It is cheapest entered once around many passes."""
+        mixed = self.config.dtype == "mixed"
+        return torch.autocast(self.device.type, torch.bfloat16) if mixed else nullcontext()
+
     def set_freeze_vision(self, frozen: bool) -> None:
-        """Freeze or free the vision tower; cached features are dropped."""
+        """Freeze or free the vision tower; cached features are dropped.
+
+        Raises:
+            UsageError: It is to be freed, and the policy trains adapters.
+        """
+        if self.config.lora is not None and not frozen:
+            raise UsageError("LoRA trains adapters of the decoder alone; leave the vision tower frozen.")
         self.freeze_vision = frozen
         self.clear_features()
         for parameter in self.vision_parameters():
@@ -106,6 +185,15 @@ class HFPolicy:
     def clear_features(self) -> None:
         """Forget cached vision features."""
         self._features.clear()
+
+    @contextmanager
+    def fresh_features(self) -> Iterator[None]:
+        """Begin without cached vision features, and have those of before back at the end."""
+        kept, self._features = self._features, OrderedDict()
+        try:
+            yield
+        finally:
+            self._features = kept
 
     def vision_parameters(self) -> list[nn.Parameter]:
         """Parameters outside the decoder and the output layer."""
@@ -185,12 +273,13 @@ class HFPolicy:
             padded[:, row, :length] = self.positions(batch.ids[row, :length].numpy(), batch.images[row])[0]
         ids = batch.ids.to(self.device)
         images = [image for row in rows for image in batch.images[row]]
-        # Padding stands on the right, where a causal mask keeps it out of sight of every real token.
-        hidden = self.decode(self.embed(ids, images), torch.from_numpy(padded).to(self.device))
         targets = batch.sampled.to(self.device)
         targets = targets & (torch.arange(targets.shape[1], device=self.device) > 0)
         where = targets.nonzero(as_tuple=True)
-        scores = self.logits(hidden[where[0], where[1] - 1]) / temperature
+        with self.precision():
+            # Padding stands on the right, where a causal mask keeps it out of sight of every real token.
+            hidden = self.decode(self.embed(ids, images), torch.from_numpy(padded).to(self.device))
+            scores = self.logits(hidden[where[0], where[1] - 1]) / temperature
         picked = -F.cross_entropy(scores, ids[where], reduction="none")
         with torch.no_grad():
             distribution = scores.softmax(-1)
@@ -220,21 +309,45 @@ class HFPolicy:
             known.popitem(last=False)
         return features
 
-    def _control_tokens(self) -> torch.Tensor:
-        """Ids that only the template may write (pads would break the match of tokens and pictures), and unused ones."""
-        names = ("<|image_pad|>", "<|video_pad|>", "<|vision_start|>", "<|vision_end|>", "<|im_start|>")
-        vocabulary = self.encoder.tokenizer.get_vocab()
-        ids = {vocabulary[name] for name in names if name in vocabulary} | {self.encoder.image_token_id}
-        # Models often have more rows of scores than their tokenizer has tokens.
-        rows = int(self.model.get_output_embeddings().weight.shape[0])
-        return torch.tensor(sorted(ids | set(range(len(self.encoder.tokenizer), rows))), device=self.device)
 
-    def _end_tokens(self) -> frozenset[int]:
-        """Ids that end a turn."""
-        configured = self.model.generation_config.eos_token_id
-        listed = configured if isinstance(configured, list) else [configured]
-        ids = (self.encoder.tokenizer.eos_token_id, *listed)
-        return frozenset(int(token) for token in ids if token is not None)
+def control_tokens(encoder: Encoder, rows: int) -> list[int]:
+    """Ids that only the template may write (pads would break the match of tokens and pictures), and unused ones.
+
+    Args:
+        encoder: Of the model.
+        rows: How many tokens the model scores; often more than its tokenizer has.
+    """
+    names = ("<|image_pad|>", "<|video_pad|>", "<|vision_start|>", "<|vision_end|>", "<|im_start|>")
+    vocabulary = encoder.tokenizer.get_vocab()
+    ids = {vocabulary[name] for name in names if name in vocabulary} | {encoder.image_token_id}
+    return sorted(ids | set(range(len(encoder.tokenizer), rows)))
+
+
+def end_tokens(tokenizer: Any, generation: Any) -> frozenset[int]:
+    """Ids that end a turn: the tokenizer's and those of the generation settings."""
+    configured = generation.eos_token_id
+    listed = configured if isinstance(configured, list) else [configured]
+    return frozenset(int(token) for token in (tokenizer.eos_token_id, *listed) if token is not None)
+
+
+class _WithoutAdapters:
+    """A policy with LoRA as it was before training."""
+
+    def __init__(self, policy: HFPolicy) -> None:
+        self._policy = policy
+
+    def token_logprobs(self, batch: TokenBatch, temperature: float = 1.0) -> tuple[torch.Tensor, torch.Tensor]:
+        """See :meth:`HFPolicy.token_logprobs`."""
+        with lora.switched_off(self._policy.model):
+            return self._policy.token_logprobs(batch, temperature)
+
+
+def _load_model(path: str) -> Any:
+    from transformers import AutoModelForImageTextToText
+
+    if (Path(path) / lora.CONFIG).is_file():
+        return lora.load_merged(Path(path), _load_model)
+    return AutoModelForImageTextToText.from_pretrained(path, local_files_only=True)
 
 
 def _check_kind(model: Any, processor: Any) -> None:

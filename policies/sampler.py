@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from adagym.errors import UsageError
 from adagym.policies.base import TokenTrace
-from adagym.policies.encoding import Chunk
+from adagym.policies.encoding import Chunk, Encoder
 from adagym.policies.hf import HFPolicy
 from adagym.policies.slots import SlotCache
 from adagym.types import Array, Message
@@ -113,10 +113,8 @@ class Sampler:
         self._episodes: dict[str, _Episode] = {}
         self._waiting: list[tuple[_Episode, Chunk]] = []
         self._decoding: list[_Episode] = []
-        encode = policy.encoder.tokenizer.encode
-        stops = {text: encode(text, add_special_tokens=False) for text in config.stop}
-        self._stop_ids = policy.end_ids | {int(ids[0]) for ids in stops.values() if len(ids) == 1}
-        self._stop_texts = tuple(text for text, ids in stops.items() if len(ids) > 1)
+        stop_ids, self._stop_texts = split_stops(policy.encoder, config.stop)
+        self._stop_ids = policy.end_ids | stop_ids
 
     @property
     def free(self) -> int:
@@ -154,7 +152,7 @@ class Sampler:
     def work(self) -> list[Turn]:
         """Sample until at least one turn is complete, and return all that are; empty if nothing is left to do."""
         done: list[Turn] = []
-        with torch.inference_mode():
+        with torch.inference_mode(), self.policy.precision():
             while not done and (self._waiting or self._decoding):
                 # With few slots `admit` may never be reached; then half of what is in flight is worth a pass.
                 if self._waiting and len(self._waiting) >= min(self.config.admit, len(self._decoding)):
@@ -308,3 +306,10 @@ class Sampler:
             return False
         tail = self.policy.encoder.decode(episode.turn[-16:])
         return any(text in tail for text in self._stop_texts)
+
+
+def split_stops(encoder: Encoder, stop: Sequence[str]) -> tuple[frozenset[int], tuple[str, ...]]:
+    """Strings that end a turn: the ids of those that are single tokens, and the others."""
+    tokens = {text: encoder.tokenizer.encode(text, add_special_tokens=False) for text in stop}
+    ids = frozenset(int(found[0]) for found in tokens.values() if len(found) == 1)
+    return ids, tuple(text for text, found in tokens.items() if len(found) > 1)

@@ -9,7 +9,7 @@ from transformers.cache_utils import Cache, CacheLayerMixin
 
 
 class _SlotLayer(CacheLayerMixin):
-    """One layer's keys and values, ``(slots, tokens, heads, head_dim)``."""
+    """One layer's keys and values, ``(slots, heads, tokens, head_dim)``, in the order in which attention reads them."""
 
     is_sliding = False
 
@@ -20,7 +20,7 @@ class _SlotLayer(CacheLayerMixin):
     def lazy_initialization(self, key_states: torch.Tensor, value_states: torch.Tensor) -> None:
         """Allocate for the model's head count, dtype and device."""
         _, heads, _, dim = key_states.shape
-        shape = (self._owner.slots, self._owner.tokens, heads, dim)
+        shape = (self._owner.slots, heads, self._owner.tokens, dim)
         self.keys = torch.zeros(shape, dtype=key_states.dtype, device=key_states.device)
         self.values = torch.zeros(
             (*shape[:3], value_states.shape[-1]), dtype=value_states.dtype, device=value_states.device
@@ -36,14 +36,13 @@ class _SlotLayer(CacheLayerMixin):
         assert self.keys is not None
         assert self.values is not None
         owner = self._owner
-        where = (owner.rows[:, None], owner.places)
+        where = (owner.rows[:, None], slice(None), owner.places)  # selects (B, L, heads, head_dim)
         self.keys[where] = key_states.transpose(1, 2)
         self.values[where] = value_states.transpose(1, 2)
         if owner.whole:
-            keys, values = self.keys[: len(owner.rows), : owner.span], self.values[: len(owner.rows), : owner.span]
-        else:
-            keys, values = self.keys[owner.rows, : owner.span], self.values[owner.rows, : owner.span]
-        return keys.transpose(1, 2), values.transpose(1, 2)
+            rows = slice(len(owner.rows))
+            return self.keys[rows, :, : owner.span], self.values[rows, :, : owner.span]
+        return self.keys[owner.rows, :, : owner.span], self.values[owner.rows, :, : owner.span]
 
     def get_seq_length(self) -> int:
         """Zero: positions and masks are always passed explicitly."""
@@ -95,5 +94,5 @@ class SlotCache(Cache):
         """Copy the first ``length`` tokens of one row to others (a prompt shared by a group)."""
         for layer in self._rows:
             if layer.keys is not None and layer.values is not None:
-                layer.keys[targets, :length] = layer.keys[source, :length]
-                layer.values[targets, :length] = layer.values[source, :length]
+                layer.keys[targets, :, :length] = layer.keys[source, :, :length]
+                layer.values[targets, :, :length] = layer.values[source, :, :length]

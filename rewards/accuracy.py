@@ -1,11 +1,18 @@
-"""The accuracy reward: one strict rule per answer type."""
+"""The accuracy reward: one rule per answer type; those of plans, yes and no, and plain text are here."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+from adagym.rewards.choices import choice_is_right
+from adagym.rewards.numbers import number_is_right, regression_score
+from adagym.rewards.wording import free_form_score, ocr_score
 from adagym.types import Task, Trajectory
+
+Rule = Callable[[Task, str], float | None]
+"""Judges an answer: True or False where it is right or wrong, 0 to 1 where it can be right in part. None if the task's
+reference cannot be used, which is not the agent's doing."""
 
 MOVES_PER_SIDE = 4
 """A plan may have this many moves per cell of the map's side (see :func:`plan_cap`)."""
@@ -14,16 +21,28 @@ _PLAN = re.compile(r"[LDRU](?:[\s,]*[LDRU])*,?", re.IGNORECASE)
 _STEPS = {"L": (0, -1), "D": (1, 0), "R": (0, 1), "U": (-1, 0)}
 
 
-def accuracy_reward(task: Task, trajectory: Trajectory) -> float | None:
-    """1 if the final answer is right, else 0; an episode without an answer is wrong.
+def accuracy_reward(task: Task, trajectory: Trajectory, rules: Mapping[str, Rule] | None = None) -> float | None:
+    """How right the final answer is, by the rule of its type; an episode without an answer is wrong.
+
+    Answers of the types ``ocr``, ``free_form`` and ``regression`` can be right in part. Wherever right and wrong are
+    told apart, an answer is right if it scores 1; AdaTooler-V's released code counts every score above 0.
+
+    Args:
+        task: What was asked.
+        trajectory: The episode.
+        rules: Rule by answer type; None uses ``RULES``.
 
     Returns:
-        0 or 1; None after an infrastructure failure, or if the task's answer type cannot be judged by rule.
+        0 to 1; None after an infrastructure failure, or if the task's answer cannot be judged by rule.
+
+    Raises:
+        MissingExtra: The rule needs a package that is not installed.
     """
-    rule = RULES.get(task.answer_type)
+    rule = (RULES if rules is None else rules).get(task.answer_type)
     if trajectory.outcome == "infra_failure" or rule is None:
         return None
-    return float(trajectory.answer is not None and rule(task, trajectory.answer))
+    score = rule(task, trajectory.answer or "")
+    return None if score is None else float(score) if trajectory.answer is not None else 0.0
 
 
 def plan_is_right(task: Task, answer: str) -> bool:
@@ -73,9 +92,14 @@ def text_is_right(task: Task, answer: str) -> bool:
     return answer.casefold().split() == task.answer.casefold().split()
 
 
-RULES: dict[str, Callable[[Task, str], bool]] = {
+RULES: Mapping[str, Rule] = {
     "plan": plan_is_right,
     "yes_no": yes_no_is_right,
     "text": text_is_right,
+    "choice": choice_is_right,
+    "number": number_is_right,
+    "regression": regression_score,
+    "ocr": ocr_score,
+    "free_form": free_form_score,
 }
 """Answer type to rule."""

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from adagym.cli.train import GRPO, SFT, Environment, Machine, Objective, Rates, Sampling
+from adagym.cli.train_grpo import GRPO, Evaluating, Objective, Sampling, Stopping
+from adagym.cli.train_options import Environment, Machine, Rates
+from adagym.cli.train_sft import SFT
 from adagym.errors import ErrorCode
 from adagym.protocol import DIALECTS, base
 
@@ -43,7 +45,7 @@ def test_the_protocol_page_is_complete() -> None:
 
 
 def test_options_named_in_the_training_page_exist() -> None:
-    commands = (SFT, GRPO, Environment, Machine, Objective, Rates, Sampling)
+    commands = (SFT, GRPO, Environment, Machine, Objective, Rates, Sampling, Evaluating, Stopping)
     options = {f"--{item.name.replace('_', '-')}" for command in commands for item in fields(command)}
     # A switch that is on by default is written with `no`.
     assert set(re.findall(r"--[a-z][a-z-]*", PAGES["training.md"])) <= options | {"--no-std"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import json
 import pickle
 from collections.abc import Callable
 from dataclasses import is_dataclass, replace
@@ -85,7 +86,7 @@ def test_presets(name: str, expert_episodes: list[Trajectory]) -> None:
         assert score == preset(trajectory.task, trajectory) == copy(trajectory.task, trajectory)
         assert score.total is not None
         assert 0 <= score.total <= 8
-        assert set(score.parts) == {"format", "tool", "accuracy"}
+        assert {"format", "tool", "accuracy"} <= set(score.parts)
         void = replace(trajectory, outcome="infra_failure")
         assert preset(trajectory.task, void).total is None
 
@@ -114,9 +115,19 @@ def benchmark_folder(folder: Path, family: str) -> Path:
     return folder
 
 
+def scored_folder(folder: Path, family: str) -> Path:
+    """Scores of five generated tasks, as ``adagym benefit`` leaves them."""
+    spec = "vsp-generated:sides=4,n=5"
+    scores = [{"id": task.id, "index": i, "benefit": i / 4} for i, task in enumerate(load_tasks(spec, family))]
+    (folder / "config.json").write_text(json.dumps({"family": family, "tasks": spec}))
+    (folder / "benefit.jsonl").write_text("".join(f"{json.dumps(score)}\n" for score in scores))
+    return folder
+
+
 SPECS: dict[str, Callable[[Path, str], str]] = {
     "vsp-generated": lambda folder, family: "vsp-generated:sides=4-5,n=30",
     "vsp": lambda folder, family: f"vsp:{benchmark_folder(folder, family)}",
+    "scored": lambda folder, family: f"scored:{scored_folder(folder, family)}",
 }
 """A spec of each task source, given a folder to write in."""
 

@@ -4,8 +4,8 @@ Each command is a frozen dataclass: its fields are the options, its docstring is
 the work. Only the module of the chosen command is imported, and a command imports what is heavy inside
 ``run``, so that help and mistakes answer at once.
 
-Exit codes: 0 done; 1 done, and something is wrong (``doctor``, ``replay``); 2 the caller can mend it;
-130 interrupted.
+Exit codes: 0 done; 1 done, and something is wrong (``doctor``, ``replay``, a training run that stopped
+itself); 2 the caller can mend it; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -35,8 +35,12 @@ COMMANDS: Registry[type[Command]] = Registry("command")
 COMMANDS.register("list", "adagym.cli.list:List", summary="everything registered: envs, tools, rewards, agents, ...")
 COMMANDS.register("play", "adagym.cli.play:Play", summary="play an environment yourself, in the terminal")
 COMMANDS.register("eval", "adagym.cli.eval:Eval", summary="play tasks with an agent and measure how it did")
-COMMANDS.register("train sft", "adagym.cli.train:SFT", summary="cold start: imitate expert episodes")
-COMMANDS.register("train grpo", "adagym.cli.train:GRPO", summary="Tool-GRPO: improve a model in an environment")
+COMMANDS.register(
+    "curate", "adagym.cli.curate:Curate", summary="make cold-start data: real calls, mistakes, corrections"
+)
+COMMANDS.register("benefit", "adagym.cli.benefit:Benefit", summary="measure how much tools help with each task")
+COMMANDS.register("train sft", "adagym.cli.train_sft:SFT", summary="cold start: imitate expert episodes")
+COMMANDS.register("train grpo", "adagym.cli.train_grpo:GRPO", summary="Tool-GRPO: improve a model in an environment")
 COMMANDS.register("replay", "adagym.cli.replay:Replay", summary="step saved episodes again and compare")
 COMMANDS.register("demo", "adagym.cli.demo:Demo", summary="the whole way on the embedded model, in minutes")
 COMMANDS.register("doctor", "adagym.cli.doctor:Doctor", summary="what is installed here, and what is missing")

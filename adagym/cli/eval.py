@@ -43,6 +43,8 @@ class Eval:
     """An episode is cut after so many turns without an answer."""
     reward: str = "tool_grpo"
     """Preset that scores the episodes; `adagym list presets` shows them."""
+    adaptive: str | None = None
+    """names, or names,fields,errors: tools under other names in every episode. Default: their own names."""
 
     def run(self) -> int:
         """Evaluate with a progress bar and print the summary."""
@@ -57,6 +59,7 @@ class Eval:
             "prompt": self.prompt,
             "max_turns": self.max_turns,
             "reward": self.reward,
+            "adaptive": self.adaptive,
         }
         config = EvalConfig(self.env, self.agent, self.tasks, self.n, self.seed, env_kwargs)
         console = Console()

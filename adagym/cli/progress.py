@@ -17,12 +17,14 @@ _ROWS = 12
 _COLUMNS = {
     "reward": "reward",
     "part_accuracy": "success",
+    "eval_accuracy": "evaluation",
     "part_format": "format",
     "part_tool": "tool",
+    "part_benefit": "benefit",
     "seconds_rollout": "play s",
     "seconds_update": "learn s",
 }
-"""Metric to heading. Calls by tool stand after ``tool``."""
+"""Metric to heading. The success of a mixture's sources stands after ``success``, calls by tool after ``tool``."""
 
 
 class StepBar:
@@ -92,27 +94,32 @@ class TrainingTable:
 
 
 def before_and_after(history: Sequence[Mapping[str, float]], span: int = 5) -> Table:
-    """Means over the first and the last steps of a run.
+    """Means over the first and the last steps of a run; of evaluations, the first and the last.
 
     Args:
         history: Metrics by step.
         span: How many steps at either end; half of the run if it is shorter than two spans.
     """
-    span = max(1, min(span, len(history) // 2))
+    steps = [row for row in history if row.get("step", 1) > 0]
+    span = max(1, min(span, len(steps) // 2))
     table = Table("figure", f"first {span} steps", f"last {span} steps", title="Means over the training episodes")
     for name, heading in _columns(history).items():
-        table.add_row(heading, *(_shown(name, _mean(part, name)) for part in (history[:span], history[-span:])))
+        evaluated = [row for row in history if name in row]
+        ends = (evaluated[:1], evaluated[-1:]) if name.startswith("eval_") else (steps[:span], steps[-span:])
+        table.add_row(heading, *(_shown(name, _mean(part, name)) for part in ends))
     return table
 
 
 def _columns(rows: Iterable[Mapping[str, float]]) -> dict[str, str]:
     """Metrics that occur, and their headings."""
     names = {name for row in rows for name in row}
-    calls = {name: f"{name.removeprefix('calls_')} calls" for name in sorted(names) if name.startswith("calls_")}
+    totals = sorted(name for name in names if "/" not in name)
+    calls = {name: f"{name.removeprefix('calls_')} calls" for name in totals if name.startswith("calls_")}
+    sources = {name: name.partition("/")[0] for name in sorted(names) if name.endswith("/part_accuracy")}
     columns: dict[str, str] = {}
     for name, heading in _COLUMNS.items():
         columns |= {name: heading} if name in names else {}
-        columns |= calls if name == "part_tool" else {}
+        columns |= {"part_accuracy": sources, "part_tool": calls}.get(name, {})
     return columns
 
 
@@ -125,4 +132,4 @@ def _mean(rows: Sequence[Mapping[str, float]], name: str) -> float | None:
 def _shown(name: str, value: float | None) -> str:
     if value is None:
         return "0.00" if name.startswith("calls_") else "-"
-    return f"{value:.0%}" if name in ("part_accuracy", "part_format") else f"{value:.2f}"
+    return f"{value:.0%}" if name.endswith(("_accuracy", "_format")) else f"{value:.2f}"

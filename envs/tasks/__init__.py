@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -20,13 +21,17 @@ SOURCES.register(
 SOURCES.register(
     "vsp", "adagym.envs.tasks.vsp_folder:VSPFolder", summary="vsp:DIR, the Visual-Spatial-Planning benchmark's folders"
 )
+SOURCES.register(
+    "scored", "adagym.envs.tasks.scored:Scored", summary="scored:DIR, tasks with the scores `adagym benefit` gave them"
+)
 
 
 def load_tasks(spec: str, family: str, **options: Any) -> Sequence[Task]:
     """Open a task source.
 
     Args:
-        spec: ``NAME``, ``NAME:FOLDER`` or ``NAME:key=value,key=value``; lists are written ``4-6-8``.
+        spec: ``NAME``, ``NAME:FOLDER``, ``NAME:key=value,key=value`` or ``NAME:FOLDER,key=value``; lists are written
+            ``4-6-8``.
         family: The task family wanted.
         options: Further options, as Python values; they win over the spec's.
 
@@ -39,14 +44,15 @@ def load_tasks(spec: str, family: str, **options: Any) -> Sequence[Task]:
     factory = SOURCES.load(name)
     known = [key for key in inspect.signature(factory).parameters if key != "family"]
     arguments: dict[str, Any] = {}
-    if "folder" in known:
-        arguments["folder"] = rest
-    elif rest:
-        for item in rest.split(","):
-            key, equals, value = item.partition("=")
-            if not equals:
-                raise UsageError(f"`{item}` in the task source `{spec}` is not of the form key=value.")
-            arguments[key.strip()] = value.strip()
+    if "folder" in known:  # a folder's name may hold commas and equals signs, so it ends at an option that exists
+        ends = [found.start() for found in re.finditer(r",(?=(\w+)=)", rest) if found[1] in {*known} - {"folder"}]
+        end = ends[0] if ends else len(rest)
+        arguments["folder"], rest = rest[:end], rest[end + 1 :]
+    for item in rest.split(",") if rest else ():
+        key, equals, value = item.partition("=")
+        if not equals:
+            raise UsageError(f"`{item}` in the task source `{spec}` is not of the form key=value.")
+        arguments[key.strip()] = value.strip()
     arguments |= options
     unknown = sorted(set(arguments) - set(known))
     if unknown:

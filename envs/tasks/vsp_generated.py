@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import overload
+from typing import Any, overload
 
 import numpy as np
 
@@ -32,6 +32,7 @@ class _Options:
     density: tuple[float, float]
     cell: int
     skin: Skin
+    told: float
 
 
 class VSPGenerated(Sequence[Task]):
@@ -48,6 +49,7 @@ class VSPGenerated(Sequence[Task]):
         density: Chance of a cell to be a hole; ``"0.05-0.35"`` draws it for each task from that range.
         cell: Pixels per cell side.
         skin: ``adagym`` or ``gymnasium``.
+        told: Share of navigation tasks whose prompt gives a shortest plan away, so that no tool is needed.
 
     Raises:
         UsageError: An option is out of range.
@@ -63,16 +65,19 @@ class VSPGenerated(Sequence[Task]):
         density: float | str = 0.2,
         cell: int | str = 64,
         skin: Skin = "adagym",
+        told: float | str = 0.0,
     ) -> None:
         self.family = check_family(family)
         if split not in SIDES:
             raise UsageError(f"There is no split {split!r}; choose one of {', '.join(SIDES)}.")
         try:
             chosen = SIDES[split] if sides is None else tuple(int(s) for s in _listed(sides))
-            self._options = _Options(chosen, split, int(seed), _range(density), int(cell), skin)
+            self._options = _Options(chosen, split, int(seed), _range(density), int(cell), skin, float(told))
             self._n = int(n)
         except (TypeError, ValueError) as error:
             raise UsageError(f"An option of `vsp-generated` is not a number, or `sides` not a list: {error}.") from None
+        if not 0 <= self._options.told <= 1:
+            raise UsageError(f"`told` is a share from 0 to 1, not {told}.")
         if not chosen or self._n < 1 or self._options.seed < 0:
             raise UsageError(f"`vsp-generated` needs sides, n of at least 1 and a seed of at least 0: {self._options}.")
         MapImage(("SG",), self._options.cell, skin)  # refuses cell sizes and skins that cannot be drawn
@@ -106,16 +111,22 @@ class VSPGenerated(Sequence[Task]):
             # Alternating labels within each side keeps them balanced.
             lake, plan, answer = self._draw_walk(rng, side, safe=(index // len(options.sides)) % 2 == 0)
         shortest = lake.shortest_plan() or ""
-        meta = {"rows": list(lake.rows), "side": side, "shortest": len(shortest), "split": options.split}
+        told = self.family == NAVIGATION and options.told > 0 and bool(rng.random() < options.told)
+        meta: dict[str, Any] = {
+            "rows": list(lake.rows),
+            "side": side,
+            "shortest": len(shortest),
+            "split": options.split,
+        }
         return Task(
             id=f"vsp-generated/{options.split}/s{side}/{index}",
             family=self.family,
-            prompt=prompt_of(self.family, plan),
+            prompt=prompt_of(self.family, shortest if told else plan),
             images=(MapImage(lake.rows, options.cell, options.skin),),
             answer=answer,
             answer_type="plan" if self.family == NAVIGATION else "yes_no",
             split=options.split,
-            meta=meta if self.family == NAVIGATION else {**meta, "plan": plan, "length": len(plan)},
+            meta={**meta, **({"plan": plan, "length": len(plan)} if plan else {"told": True} if told else {})},
         )
 
     def _draw_lake(self, rng: np.random.Generator, side: int) -> Lake:

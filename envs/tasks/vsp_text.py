@@ -20,10 +20,11 @@ def prompt_of(family: str, plan: Sequence[str] = ()) -> str:
 
     Args:
         family: ``vsp_navigation`` or ``vsp_verification``.
-        plan: For verification, the moves to judge.
+        plan: For verification, the moves to judge; for navigation, moves that the prompt gives away, if any.
     """
     if check_family(family) == NAVIGATION:
-        return f"{_RULES} Give a shortest safe path from the elf to the gift, as moves separated by commas."
+        told = f" A scout has walked {','.join(plan)} safely." if plan else ""
+        return f"{_RULES}{told} Give a shortest safe path from the elf to the gift, as moves separated by commas."
     return f"{_RULES} Is this action sequence safe, Yes or No? The action sequence is: {','.join(plan)}"
 
 

@@ -74,8 +74,50 @@ def test_shares_are_checked(shares: tuple[float, float, float]) -> None:
 
 
 def test_other_families_are_refused() -> None:
-    with pytest.raises(UsageError, match="not `vsp_verification`"):
-        play(ApprenticeAgent(), "adagym/VSPVerification-v0", n=1)
+    task = Task("other/0", "jigsaw", "Which part is missing?")
+    with pytest.raises(UsageError, match="plays vsp_navigation, vsp_verification, not `jigsaw`"):
+        play(ApprenticeAgent(), n=1, tasks=[task])
+
+
+def test_verification_in_each_way() -> None:
+    calls = {
+        "careful": ("Point", "Point", "Draw2DPath"),
+        "hasty": ("Point", "Draw2DPath"),
+        "guess": (),
+    }
+    right = {}
+    for way in WAYS:
+        mix = Mix(**{name: float(name == way) for name in WAYS})
+        played = play(ApprenticeAgent(mix), "adagym/VSPVerification-v0", n=40)
+        assert {tuple(result.tool for result in t.calls) for t in played} == {calls[way]}
+        assert all(step.parsed.format_ok for t in played for step in t.steps)
+        right[way] = float(np.mean([t.reward_parts["accuracy"] for t in played]))
+    assert right["careful"] == 1
+    assert 0.2 < right["hasty"] < 0.8
+    assert 0.2 < right["guess"] < 0.8
+
+
+def test_without_a_planner_paths_are_drafted_and_checked() -> None:
+    played = play(ApprenticeAgent(Mix(1.0, 0.0, 0.0)), n=60, tools=("Point", "Draw2DPath"))
+    drawn = [sum(result.tool == "Draw2DPath" for result in t.calls) for t in played]
+    assert set(drawn) == {1, 2}
+    for trajectory, drafts in zip(played, drawn, strict=True):
+        if drafts == 1:  # the first draft was found safe, and it is
+            assert trajectory.reward_parts["accuracy"] == 1
+        else:
+            assert "hole." in trajectory.steps[4].parsed.think
+
+
+def test_what_the_prompt_gives_away_is_used_by_the_guess_alone() -> None:
+    told = "vsp-generated:sides=4-6,n=60,seed=2,told=1"
+    guessed = play(ApprenticeAgent(Mix(0.0, 0.0, 1.0)), tasks=told)
+    assert all(t.reward_parts["accuracy"] == 1 and not t.calls for t in guessed)
+    careful = play(ApprenticeAgent(Mix(1.0, 0.0, 0.0)), n=5, tasks=told)
+    assert all(len(t.calls) == 4 for t in careful)
+
+
+def test_without_tools_it_guesses() -> None:
+    assert not any(t.calls for t in play(ApprenticeAgent(), n=10, tools=()))
 
 
 def test_a_missing_tool_is_refused() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import gymnasium as gym
 import numpy as np
@@ -16,6 +16,9 @@ from adagym.protocol import DIALECTS
 from adagym.types import ArrayImage, Message, Task
 
 if TYPE_CHECKING:
+    from adagym.algos.grpo import LossConfig
+    from adagym.algos.learner import GRPO
+    from adagym.algos.mixture import Source
     from adagym.policies.hf import HFPolicy
 
 
@@ -79,3 +82,30 @@ def cold_policy(
         return policy
 
     return make
+
+
+@pytest.fixture
+def make(
+    cold_policy: Callable[[], HFPolicy], yes_no: type[YesNo], yes_no_tasks: tuple[Task, ...]
+) -> Callable[..., GRPO]:
+    """Makes a learner with a fresh copy of the cold policy."""
+    from adagym.algos.grpo import LossConfig
+    from adagym.algos.learner import GRPO, GRPOConfig
+    from adagym.algos.optim import OptimConfig
+    from adagym.policies.sampler import SamplerConfig
+
+    def build(sources: str | list[Source] = yes_no.env_id, loss: LossConfig | None = None, **options: Any) -> GRPO:
+        rate = OptimConfig(lr=3e-3, muon_lr=3e-3, warmup=0.3, final=0.5)
+        settings: dict[str, Any] = {
+            "steps": 4,
+            "prompts": 2,
+            "group_size": 4,
+            "env": {"tasks": yes_no_tasks, "reward": "accuracy"} if isinstance(sources, str) else {},
+            "sampler": SamplerConfig(slots=8, max_tokens=160, max_new_tokens=24, admit=2),
+            "loss": loss or LossConfig(optim=rate),
+            "save_every": 2,
+            "tensorboard": False,
+        }
+        return GRPO(cold_policy(), sources, GRPOConfig(**(settings | options)))
+
+    return build

@@ -306,3 +306,53 @@ def test_at_least_one_environment_is_needed() -> None:
 def test_a_job_without_such_a_task_is_refused() -> None:
     with pytest.raises(UsageError, match="t/99"):
         list(Collector(make_env, Patient(), 1).collect([Job("t/99")]))
+
+
+class KindA(BrokenEnv):
+    """One kind of a mixture."""
+
+    env_id = "kind/a"
+
+
+class KindB(BrokenEnv):
+    """Another kind."""
+
+    env_id = "kind/b"
+
+
+def test_jobs_choose_their_environment_and_all_kinds_share_the_places() -> None:
+    open_now: set[int] = set()
+    most = [0]
+    made: list[str] = []
+
+    def factory(kind: type[BrokenEnv]) -> ToolEnv:
+        env = kind(TASKS, tools=())
+        close = env.close
+
+        def closing() -> None:
+            open_now.discard(id(env))
+            close()
+
+        env.close = closing  # type: ignore[method-assign]  # counts what is open
+        open_now.add(id(env))
+        most[0] = max(most[0], len(open_now))
+        made.append(kind.env_id)
+        return env
+
+    collector = Collector({"a": lambda: factory(KindA), "b": lambda: factory(KindB)}, Patient(), 3)
+    jobs = [Job(n % 8, env="ab"[n % 2]) for n in range(12)] + [Job(1, env="a") for _ in range(6)]
+    rollouts = sorted(collector.collect(jobs), key=lambda rollout: rollout.index)
+    assert [r.trajectory.env_id for r in rollouts] == ["kind/a", "kind/b"] * 6 + ["kind/a"] * 6
+    assert all(rollout.trajectory.outcome == "answered" for rollout in rollouts)
+    assert most == [3]
+    assert len(made) < len(jobs)
+    before = len(made)
+    assert len(list(collector.collect([Job(1, env="a") for _ in range(9)]))) == 9
+    assert len(made) - before <= 3
+    collector.close()
+    assert not open_now
+
+
+def test_an_unknown_kind_of_environment_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"Job 1 names the environment `c`; this collector has `a`, `b`"):
+        list(Collector({"a": make_env, "b": make_env}, Patient(), 2).collect([Job(1, env="a"), Job(1, env="c")]))

@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from adagym.algos.grpo import LossConfig, UpdateStats, advantages, audit, divergence, surrogate, update
+from adagym.algos.grpo import LossConfig, UpdateStats, advantages, audit, update
 from adagym.algos.learner import GRPO, GRPOConfig
+from adagym.algos.losses import divergence, importance, surrogate
 from adagym.algos.optim import OptimConfig, Optimiser
 from adagym.algos.sft import tokenise
 from adagym.envs.base import ToolEnv
@@ -69,45 +71,24 @@ def test_members_need_not_stand_together() -> None:
     assert result.values.tolist() == [-1, -4, 1, 4, 0]
 
 
-RATIOS = torch.tensor([1.5, 0.5, 1.1, 7.0])
-MASK = torch.tensor([[True, True, True, False]])
-
-
 @pytest.mark.parametrize(
-    ("advantage", "expected"),
-    [(1.0, (1.2 + 0.5 + 1.1) / 3), (-2.0, (-3.0 - 1.6 - 2.2) / 3), (0.0, 0.0)],
+    ("change", "complaint"),
+    [
+        ({"clip": 0.0}, "must be positive"),
+        ({"kl": -1.0}, "kl at least 0"),
+        ({"temperature": 0.0}, "must be positive"),
+        ({"micro_batch": 0}, "must be positive"),
+        ({"minibatches": 0}, "must be positive"),
+        ({"max_tokens": 0}, "must be positive"),
+        ({"clip_high": 0.0}, "clip_high and tis_cap must be positive"),
+        ({"tis_cap": -1.0}, "clip_high and tis_cap must be positive"),
+        ({"dual_clip": 1.0}, r"dual_clip is 1\.0; it must be above 1"),
+        ({"aggregate": "mean"}, "aggregate is `mean`; it must be one of sequence-mean, token-mean, dr-grpo"),
+    ],
 )
-def test_the_clipped_surrogate(advantage: float, expected: float) -> None:
-    old = torch.tensor([[-1.0, -2.0, -0.5, -3.0]])
-    value = surrogate(old + RATIOS.log(), old, torch.tensor([advantage]), MASK, clip=0.2)
-    assert value.tolist() == pytest.approx([expected])
-
-
-@pytest.mark.parametrize(("advantage", "moves"), [(1.0, [False, True, True]), (-1.0, [True, False, True])])
-def test_clipping_stops_the_gradient(advantage: float, moves: list[bool]) -> None:
-    logprobs = RATIOS.log().unsqueeze(0).requires_grad_()
-    surrogate(logprobs, torch.zeros(1, 4), torch.tensor([advantage]), MASK, clip=0.2).sum().backward()
-    assert logprobs.grad is not None
-    # Where it is not clipped, the gradient of ratio * A / tokens is that value itself.
-    expected = [float(ratio) * advantage / 3 if move else 0.0 for ratio, move in zip(RATIOS, moves, strict=False)]
-    assert logprobs.grad[0].tolist() == pytest.approx([*expected, 0.0])
-
-
-def test_the_divergence() -> None:
-    logprobs = torch.zeros(1, 4, requires_grad=True)
-    reference = torch.tensor([[math.log(2), -math.log(2), 0.0, 5.0]])
-    value = divergence(logprobs, reference, MASK)
-    expected = ((2 - math.log(2) - 1) + (0.5 + math.log(2) - 1) + 0) / 3
-    assert value.tolist() == pytest.approx([expected])
-    value.sum().backward()
-    assert logprobs.grad is not None
-    assert logprobs.grad[0].tolist() == pytest.approx([(1 - 2) / 3, (1 - 0.5) / 3, 0, 0])
-
-
-@pytest.mark.parametrize("change", [{"clip": 0.0}, {"kl": -1.0}, {"temperature": 0.0}, {"micro_batch": 0}])
-def test_settings_are_checked(change: dict[str, float]) -> None:
-    with pytest.raises(UsageError, match="must be positive"):
-        LossConfig(**change)  # type: ignore[arg-type]
+def test_settings_are_checked(change: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(UsageError, match=complaint):
+        LossConfig(**change)
 
 
 # Second rung: what must not matter.
@@ -148,7 +129,7 @@ class Recorder(Optimiser):
         self.gradients: list[torch.Tensor] = []
 
     def step(self) -> float:
-        gradients = [parameter.grad for parameter in self._parameters]
+        gradients = [parameter.grad for parameter in self.parameters]
         self.gradients.append(torch.cat([grad.flatten() for grad in gradients if grad is not None]))
         return super().step()
 
@@ -158,28 +139,41 @@ def gradient(
     traces: Sequence[TokenTrace],
     advantage: Sequence[float],
     reference: HFPolicy | None = None,
-    **options: float,
+    **options: Any,
 ) -> tuple[torch.Tensor, UpdateStats]:
     recorder = Recorder(policy)
-    config = LossConfig(**options)  # type: ignore[arg-type]
+    config = LossConfig(**options)
     stats = update(policy, recorder, collate(traces), torch.tensor(advantage), config, reference)
     (result,) = recorder.gradients
     return result, stats
 
 
-@pytest.mark.parametrize("micro_batch", [1, 2, 4])
-def test_micro_batches_and_padding_change_nothing(policy: HFPolicy, traces: list[TokenTrace], micro_batch: int) -> None:
-    whole, expected = gradient(policy, traces, ADVANTAGE, micro_batch=6)
-    parts, stats = gradient(policy, traces, ADVANTAGE, micro_batch=micro_batch)
+OPTIONS: list[dict[str, Any]] = [
+    {},
+    {"aggregate": "token-mean", "clip": 0.1, "clip_high": 0.15, "dual_clip": 1.1},
+    {"aggregate": "dr-grpo", "max_tokens": 8, "tis_cap": 1.1},
+]
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+@pytest.mark.parametrize("micro_batch", [1, 4])
+def test_micro_batches_and_padding_change_nothing(
+    policy: HFPolicy, traces: list[TokenTrace], micro_batch: int, options: dict[str, Any]
+) -> None:
+    whole, expected = gradient(policy, traces, ADVANTAGE, micro_batch=6, **options)
+    parts, stats = gradient(policy, traces, ADVANTAGE, micro_batch=micro_batch, **options)
     assert float(whole.norm()) > 0.1
     torch.testing.assert_close(parts, whole, atol=1e-5, rtol=1e-3)
     assert vars(stats) == pytest.approx(vars(expected), abs=1e-4)
 
 
-def test_the_order_of_episodes_changes_nothing(policy: HFPolicy, traces: list[TokenTrace]) -> None:
-    whole, expected = gradient(policy, traces, ADVANTAGE)
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_the_order_of_episodes_changes_nothing(
+    policy: HFPolicy, traces: list[TokenTrace], options: dict[str, Any]
+) -> None:
+    whole, expected = gradient(policy, traces, ADVANTAGE, **options)
     order = [3, 5, 0, 2, 4, 1]
-    shuffled, stats = gradient(policy, [traces[i] for i in order], [ADVANTAGE[i] for i in order])
+    shuffled, stats = gradient(policy, [traces[i] for i in order], [ADVANTAGE[i] for i in order], **options)
     torch.testing.assert_close(shuffled, whole, atol=1e-5, rtol=1e-3)
     assert vars(stats) == pytest.approx(vars(expected), abs=1e-4)
 
@@ -198,7 +192,8 @@ def test_the_loss_is_the_clipped_surrogate(policy: HFPolicy, traces: list[TokenT
     batch = collate(traces)
     with torch.no_grad():
         logprobs, _ = policy.token_logprobs(batch)
-    value = surrogate(logprobs, batch.logprobs, torch.tensor(ADVANTAGE), batch.sampled, 0.1).mean()
+    mask = batch.sampled.float()
+    value = ((surrogate(logprobs, batch.logprobs, torch.tensor(ADVANTAGE), 0.1) * mask).sum(1) / mask.sum(1)).mean()
     outside = ((logprobs - batch.logprobs).exp() - 1).abs()[batch.sampled] > 0.1
     _, stats = gradient(policy, traces, ADVANTAGE, clip=0.1)
     assert stats.loss == pytest.approx(-float(value), abs=1e-5)
@@ -228,7 +223,7 @@ def test_the_divergence_pulls_towards_the_reference(
     batch = collate(traces)
     with torch.no_grad():
         now, anchor = (p.token_logprobs(batch)[0] for p in (moved, policy))
-    expected = float(divergence(now, anchor, batch.sampled).mean())
+    expected = float(((divergence(now, anchor) * batch.sampled).sum(1) / batch.sampled.sum(1)).mean())
     assert (one.loss, two.loss) == pytest.approx((0.5 * expected, expected), rel=1e-4)
     optimiser = Optimiser(moved.model, OptimConfig(lr=1e-2, muon_lr=1e-2, warmup=0), 10)
     losses = [
@@ -240,6 +235,88 @@ def test_the_divergence_pulls_towards_the_reference(
 def test_a_divergence_needs_a_reference(policy: HFPolicy, traces: list[TokenTrace]) -> None:
     with pytest.raises(UsageError, match="needs a `reference`"):
         gradient(policy, traces, ADVANTAGE, kl=0.1)
+
+
+def test_means_over_tokens(policy: HFPolicy, traces: list[TokenTrace]) -> None:
+    batch = collate(traces)
+    with torch.no_grad():
+        logprobs, _ = policy.token_logprobs(batch)
+    terms = surrogate(logprobs, batch.logprobs, torch.tensor(ADVANTAGE), 0.2, 0.25, 1.2) * batch.sampled
+    options: dict[str, Any] = {"clip_high": 0.25, "dual_clip": 1.2, "max_tokens": 50}
+    _, by_token = gradient(policy, traces, ADVANTAGE, aggregate="token-mean", **options)
+    assert by_token.loss == pytest.approx(-float(terms.sum() / batch.sampled.sum()), abs=1e-5)
+    _, by_constant = gradient(policy, traces, ADVANTAGE, aggregate="dr-grpo", **options)
+    assert by_constant.loss == pytest.approx(-float(terms.sum()) / (6 * 50), abs=1e-5)
+    same = [traces[1]] * 3  # equal lengths
+    one, _ = gradient(policy, same, ADVANTAGE[:3], aggregate="token-mean")
+    two, _ = gradient(policy, same, ADVANTAGE[:3], aggregate="sequence-mean")
+    torch.testing.assert_close(one, two, atol=1e-6, rtol=1e-4)
+
+
+def test_an_equal_upper_clip_changes_nothing(policy: HFPolicy, traces: list[TokenTrace]) -> None:
+    whole, expected = gradient(policy, traces, ADVANTAGE)
+    same, stats = gradient(policy, traces, ADVANTAGE, clip_high=0.2)
+    assert torch.equal(same, whole)
+    assert stats == expected
+    _, wider = gradient(policy, traces, ADVANTAGE, clip_high=0.28)
+    assert wider.clipped < expected.clipped
+
+
+def exact(policy: HFPolicy, traces: list[TokenTrace]) -> list[TokenTrace]:
+    """The traces as if the trainer itself had sampled them."""
+    found = []
+    for one in traces:
+        with torch.no_grad():
+            found.append(replace(one, logprobs=policy.token_logprobs(collate([one]))[0][0].numpy()))
+    return found
+
+
+def test_a_sampler_that_agrees_needs_no_correction(policy: HFPolicy, traces: list[TokenTrace]) -> None:
+    agreed = exact(policy, traces)
+    whole, expected = gradient(policy, agreed, ADVANTAGE)
+    corrected, stats = gradient(policy, agreed, ADVANTAGE, tis_cap=2.0)
+    torch.testing.assert_close(corrected, whole, atol=1e-5, rtol=1e-3)
+    assert vars(stats) == pytest.approx(vars(expected), abs=1e-4)
+    assert stats.tis_clipped == 0
+
+
+@pytest.mark.parametrize("minibatches", [1, 2])
+def test_the_correction_for_the_sampler(
+    new_policy: Callable[[int], HFPolicy], traces: list[TokenTrace], minibatches: int
+) -> None:
+    policy = new_policy(0)
+    batch = collate(traces)
+    with torch.no_grad():
+        trainer, _ = policy.token_logprobs(batch)
+    gap = (trainer - batch.logprobs)[batch.sampled]
+    # Rates of 0: what would be the second step's ratio is still 1, so that only the weights are left.
+    optimiser = Optimiser(policy.model, OptimConfig(lr=0.0, muon_lr=0.0), 2)
+    config = LossConfig(tis_cap=1.1, minibatches=minibatches, micro_batch=2)
+    stats = update(policy, optimiser, batch, torch.tensor(ADVANTAGE), config)
+    weights = importance(trainer, batch.logprobs, 1.1) * batch.sampled
+    expected = (weights.sum(1) / batch.sampled.sum(1) * torch.tensor(ADVANTAGE)).mean()
+    assert stats.loss == pytest.approx(-float(expected), abs=1e-5)
+    assert stats.tis_clipped == pytest.approx(float((gap > math.log(1.1)).float().mean()))
+    assert 0.2 < stats.tis_clipped < 0.6
+    assert stats.clipped == 0
+    assert stats.drift > 0.2  # still that between the sampler and the trainer
+
+
+def test_the_ratio_is_to_the_trainer_before_its_first_step(
+    new_policy: Callable[[int], HFPolicy], traces: list[TokenTrace]
+) -> None:
+    policy = new_policy(0)
+    batch = collate([traces[1], traces[1]])
+    optimiser = Optimiser(policy.model, OptimConfig(lr=0.02, muon_lr=0.02, warmup=0), 2)
+    with torch.no_grad():
+        before = policy.token_logprobs(batch)[0]
+    seen: list[torch.Tensor] = []
+    optimiser._parts[0].register_step_pre_hook(lambda *_: seen.append(policy.token_logprobs(batch)[0].detach().clone()))
+    stats = update(policy, optimiser, batch, torch.tensor([1.0, 1.0]), LossConfig(tis_cap=9.0, minibatches=2))
+    ratio = (seen[1] - before)[1][batch.sampled[1]].exp()
+    outside = ((ratio - 1).abs() > 0.2).float().mean()
+    assert stats.clipped == pytest.approx(float(outside) / 2)
+    assert stats.clipped > 0
 
 
 def test_minibatches_step_one_after_the_other(new_policy: Callable[[int], HFPolicy], traces: list[TokenTrace]) -> None:

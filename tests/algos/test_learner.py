@@ -16,7 +16,6 @@ from adagym.algos import learner as module
 from adagym.algos.grpo import LossConfig
 from adagym.algos.learner import GRPO, GRPOConfig
 from adagym.algos.metrics import ConstantAlarm, MetricLog
-from adagym.algos.optim import OptimConfig
 from adagym.envs.base import ToolEnv
 from adagym.errors import InfraError, UsageError
 from adagym.policies.hf import HFPolicy
@@ -24,27 +23,6 @@ from adagym.policies.sampler import SamplerConfig
 from adagym.types import Observation, Task
 
 Make = Callable[..., GRPO]
-
-
-@pytest.fixture
-def make(cold_policy: Callable[[], HFPolicy], yes_no: type[ToolEnv], yes_no_tasks: tuple[Task, ...]) -> Make:
-    """Makes a learner with a fresh copy of the cold policy."""
-
-    def build(env_id: str = yes_no.env_id, loss: LossConfig | None = None, **options: Any) -> GRPO:
-        rate = OptimConfig(lr=3e-3, muon_lr=3e-3, warmup=0.3, final=0.5)
-        settings: dict[str, Any] = {
-            "steps": 4,
-            "prompts": 2,
-            "group_size": 4,
-            "env": {"tasks": yes_no_tasks, "reward": "accuracy"},
-            "sampler": SamplerConfig(slots=8, max_tokens=160, max_new_tokens=24, admit=2),
-            "loss": loss or LossConfig(optim=rate),
-            "save_every": 2,
-            "tensorboard": False,
-        }
-        return GRPO(cold_policy(), env_id, GRPOConfig(**(settings | options)))
-
-    return build
 
 
 def weights(learner: GRPO) -> dict[str, torch.Tensor]:
@@ -124,8 +102,6 @@ def break_call(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, number: i
         (Path, "rename", 1),
         (Path, "rename", 2),
         (shutil, "rmtree", 1),
-        (shutil, "rmtree", 2),
-        (shutil, "rmtree", 3),
     ],
 )
 def test_a_kill_while_saving_leaves_a_usable_checkpoint(
@@ -148,7 +124,7 @@ def test_a_kill_while_saving_leaves_a_usable_checkpoint(
     assert resumed.step == (0 if again or equal(loaded, before) else 1)
     learner.save(tmp_path)  # nothing that was left behind is in the way
     assert equal(weights(make().load(tmp_path)), after)
-    assert [path.name for path in tmp_path.glob("checkpoint-*")] == [f"checkpoint-{learner.step:06d}"]
+    assert [path.name for path in tmp_path.iterdir()] == [f"checkpoint-{learner.step:06d}"]
 
 
 def test_nothing_to_load(make: Make, tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def test_a_frozen_tower_is_left_out(new_policy: Callable[[int], HFPolicy]) -> No
     policy.set_freeze_vision(True)
     frozen = {id(parameter) for parameter in policy.vision_parameters()}
     optimiser = Optimiser(policy.model, OptimConfig(), 10)
-    stepped = {id(parameter) for parameter in optimiser._parameters}
+    stepped = {id(parameter) for parameter in optimiser.parameters}
     assert not stepped & frozen
     assert len(stepped) + len(frozen) == len(list(policy.model.parameters()))
 

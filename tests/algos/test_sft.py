@@ -13,7 +13,7 @@ from adagym.algos.optim import OptimConfig
 from adagym.algos.sft import SFTConfig, bucketed, tokenise, train
 from adagym.errors import UsageError
 from adagym.policies.base import TokenTrace
-from adagym.policies.hf import HFPolicy
+from adagym.policies.hf import HFPolicy, PolicyConfig
 from adagym.types import ImageBlock, Message, TextBlock
 
 STOP = ("</tool_call>", "</response>")
@@ -99,10 +99,11 @@ def test_the_loss_is_the_mean_over_the_assistants_tokens(new_policy: Callable[[i
 
 
 def test_bfloat16_learns_too(new_policy: Callable[[int], HFPolicy]) -> None:
-    policy = new_policy(0)
+    plain = new_policy(0)
+    policy = HFPolicy(plain.model, plain.processor, PolicyConfig(dtype="mixed"))
     trace = tokenise(policy.encoder, CONVERSATION, STOP)
     losses: list[float] = []
-    config = SFTConfig(steps=15, batch_size=1, bf16=True, optim=OptimConfig(lr=5e-3, muon_lr=5e-3))
+    config = SFTConfig(steps=15, batch_size=1, optim=OptimConfig(lr=5e-3, muon_lr=5e-3))
     train(policy, itertools.repeat(trace), config, lambda step, loss: losses.append(loss))
     assert losses[-1] < 0.6 * losses[0]
     assert next(policy.model.parameters()).dtype == torch.float32

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,36 +12,13 @@ import torch
 from adagym.agents.policy import TinyAgent
 from adagym.cli import main
 from adagym.cli.progress import TrainingTable
-from adagym.policies.tiny import new_tiny
-from adagym.rewards import PRESETS, Score
-from adagym.types import Task, Trajectory
 
 NAVIGATION = "adagym/VSPNavigation-v0"
 SMALL = ("--tasks", "vsp-generated:sides=3,split=train,n=6", "--threads", "1")
 SHORT = ("--prompts", "2", "--group-size", "3", "--max-new-tokens", "6", "--max-turns", "1", "--slots", "4")
 
 
-def by_length(task: Task, trajectory: Trajectory) -> Score:
-    """Even a model that writes nonsense can learn to write less of it."""
-    value = -float(sum(map(len, trajectory.actions)))
-    return Score(value, {"accuracy": value})
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("model")
-    new_tiny(["Plan a shortest safe path. <think></think><tool_call>"] * 3, seed=0, width=32, layers=1).save(folder)
-    return folder
-
-
-@pytest.fixture(autouse=True)
-def _settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("COLUMNS", "160")
-    monkeypatch.setattr(PRESETS, "_entries", dict(PRESETS._entries))
-    PRESETS.register("by-length", f"{__name__}:by_length", summary="shorter is better")
-    threads = torch.get_num_threads()
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("by_length")
 
 
 def sft(out: Path, *more: str) -> int:

@@ -119,6 +119,7 @@ def test_the_transcript(env: VSPNavigation) -> None:
         "max_turns": 10,
         "prompt": "full",
         "tool_images": True,
+        "adaptive": None,
     }
     assert trajectory.actions[1] == "nonsense"
     assert trajectory.answer == "U"

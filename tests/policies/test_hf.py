@@ -14,7 +14,9 @@ import torch
 from adagym.errors import UsageError
 from adagym.policies.base import TokenTrace
 from adagym.policies.batch import collate
-from adagym.policies.hf import HFPolicy, PolicyConfig
+from adagym.policies.hf import HFPolicy, PolicyConfig, Precision
+from adagym.policies.lora import LoraConfig
+from adagym.policies.sampler import Sampler, SamplerConfig
 from adagym.types import Array, ImageBlock, Message, TextBlock
 
 
@@ -202,3 +204,67 @@ def test_the_default_keeps_the_tower(policy: HFPolicy, tmp_path: Path) -> None:
     assert loaded.config == PolicyConfig()
     assert loaded.freeze_vision
     assert not any(parameter.requires_grad for parameter in loaded.vision_parameters())
+
+
+def gradients(policy: HFPolicy) -> dict[str, torch.Tensor]:
+    """Of the summed log-probabilities, in training mode."""
+    policy.model.train()
+    policy.token_logprobs(collate([trace(policy, *IMAGES), trace(policy)]))[0].sum().backward()
+    found = {name: p.grad for name, p in policy.model.named_parameters() if p.grad is not None}
+    return {name: gradient.clone() for name, gradient in found.items()}
+
+
+@pytest.mark.parametrize("lora", [None, LoraConfig(rank=2)], ids=["weights", "adapters"])
+def test_checkpointing_computes_twice_and_alike(new_policy: Callable[[int], HFPolicy], lora: LoraConfig | None) -> None:
+    found = []
+    for checkpointing in (False, True):
+        plain = new_policy(0)
+        config = PolicyConfig(lora=lora, gradient_checkpointing=checkpointing)
+        policy = HFPolicy(plain.model, plain.processor, config)
+        passes: list[int] = []
+        policy.decoder.layers[0].mlp.register_forward_pre_hook(lambda *_, passes=passes: passes.append(1))  # type: ignore[union-attr,index]
+        gradient = gradients(policy)
+        found.append(gradient)
+        assert len(passes) == (2 if checkpointing else 1)
+        assert len(gradient) > 10
+        policy.model.eval()
+        with torch.no_grad():
+            policy.token_logprobs(collate([trace(policy)]))
+        assert len(passes) == (3 if checkpointing else 2)
+    assert found[0].keys() == found[1].keys()
+    for name, gradient in found[0].items():
+        torch.testing.assert_close(found[1][name], gradient, atol=1e-6, rtol=1e-6)
+
+
+def test_mixed_precision_keeps_full_weights(new_policy: Callable[[int], HFPolicy]) -> None:
+    exact, plain = new_policy(0), new_policy(0)
+    exact.set_freeze_vision(True)
+    mixed = HFPolicy(plain.model, plain.processor, PolicyConfig(dtype="mixed"))
+    batch = collate([trace(exact, *IMAGES), trace(exact)])
+    with torch.no_grad():
+        difference = (mixed.token_logprobs(batch)[0] - exact.token_logprobs(batch)[0]).abs().max()
+    assert 1e-5 < float(difference) < 0.1
+    one, two = gradients(exact), gradients(mixed)
+    assert {gradient.dtype for gradient in two.values()} == {torch.float32}
+    whole = [torch.cat([found[name].flatten() for name in one]) for found in (one, two)]
+    assert float(torch.cosine_similarity(*whole, dim=0)) > 0.99
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "mixed"])
+def test_sampling_and_training_share_their_precision(new_policy: Callable[[int], HFPolicy], dtype: Precision) -> None:
+    plain = new_policy(0)
+    policy = HFPolicy(plain.model, plain.processor, PolicyConfig(dtype=dtype))
+    assert {p.dtype for p in policy.model.parameters()} == {torch.bfloat16 if dtype == "bfloat16" else torch.float32}
+    sampler = Sampler(policy, SamplerConfig(slots=1, max_tokens=96, max_new_tokens=20))
+    sampler.start("one", None, 0, conversation(IMAGES[0]))
+    while sampler.work():
+        pass
+    batch = collate([sampler.finish("one")])
+    with torch.no_grad():
+        again, _ = policy.token_logprobs(batch)
+    assert float((again - batch.logprobs).abs().max()) < 0.1
+
+
+def test_other_types_are_refused() -> None:
+    with pytest.raises(UsageError, match="must be one of float32, bfloat16, mixed"):
+        PolicyConfig(dtype="float16")  # type: ignore[arg-type]

@@ -13,7 +13,7 @@ from adagym.algos.sft import tokenise
 from adagym.errors import UsageError
 from adagym.policies.base import TokenTrace
 from adagym.policies.batch import collate
-from adagym.policies.hf import HFPolicy
+from adagym.policies.hf import HFPolicy, end_tokens
 from adagym.policies.sampler import Sampler, SamplerConfig, Turn
 from adagym.types import Array, Block, ImageBlock, Message, Role, TextBlock
 
@@ -254,7 +254,7 @@ def test_every_end_token_ends_a_turn(policy: HFPolicy, monkeypatch: pytest.Monke
     tokenizer = policy.encoder.tokenizer
     end = tokenizer.convert_tokens_to_ids("<|endoftext|>")
     monkeypatch.setattr(policy.model.generation_config, "eos_token_id", [tokenizer.eos_token_id, end])
-    monkeypatch.setattr(policy, "end_ids", policy._end_tokens())
+    monkeypatch.setattr(policy, "end_ids", end_tokens(policy.encoder.tokenizer, policy.model.generation_config))
     script_logits(policy, monkeypatch, [*policy.encoder.text("left").tolist(), end])
     assert play(policy, replace(GREEDY, max_new_tokens=60), {"k": SCRIPTS["text"]})["k"].texts == ["left"]
 

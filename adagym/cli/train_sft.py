@@ -1,0 +1,145 @@
+"""``adagym train sft``."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import tyro
+
+from adagym.cli.sources import env_class
+from adagym.cli.train_options import (
+    MODEL,
+    Environment,
+    Machine,
+    Rates,
+    check_seed,
+    load_policy,
+    optim,
+    save_model,
+    say_where,
+)
+from adagym.errors import UsageError, require
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from adagym.agents.base import Agent
+    from adagym.envs.base import ToolEnv
+    from adagym.policies.base import TokenTrace
+    from adagym.policies.hf import HFPolicy
+    from adagym.types import Trajectory
+
+METRICS = "metrics.jsonl"
+
+
+@dataclass(frozen=True)
+class SFT:
+    """Cold start: collect demonstrations through the real tools, and imitate them.
+
+    Example: adagym train sft adagym/VSPNavigation-v0 --agent expert --n 800 --out runs/sft
+    """
+
+    env: tyro.conf.Positional[str]
+    """Environment id; `adagym list envs` shows them."""
+    out: Path
+    """Folder for config.json, metrics.jsonl and model/."""
+    model: str = "tiny"
+    """tiny, tiny:DIR, or the folder of a transformers image-text model."""
+    agent: Literal["expert", "apprentice"] = "expert"
+    """Who demonstrates; the apprentice is not always right, so that something is left to learn."""
+    n: int = 800
+    """Demonstrations, on the first tasks of the source."""
+    steps: int = 240
+    """Batches to learn from."""
+    batch_size: int = 8
+    """Demonstrations per batch."""
+    max_tokens: int = 1024
+    """Longer demonstrations are left out."""
+    seed: int = 0
+    """Seeds the demonstrations and their order."""
+    environment: Environment = field(default_factory=Environment)
+    rates: Rates = field(default_factory=lambda: Rates(lr=1.5e-3, muon_lr=3e-3, final=0.05))
+    machine: Machine = field(default_factory=Machine)
+
+    def run(self) -> int:
+        """Collect, train, save."""
+        check_seed(self.seed)
+        environment = env_class(self.env)
+        if self.n < 1:
+            raise UsageError(f"n is {self.n}; give at least one demonstration.")
+        if self.agent == "apprentice" and environment.family != "vsp_navigation":
+            raise UsageError(f"The apprentice plays vsp_navigation, not {environment.family}; use --agent expert.")
+        require("torch", "train")
+        from rich.console import Console
+
+        from adagym.algos.sft import SFTConfig, train
+        from adagym.cli.progress import StepBar
+        from adagym.evals.figures import write_json
+        from adagym.evals.run_folder import CONFIG, check_folder
+
+        config = SFTConfig(self.steps, self.batch_size, self.max_tokens, self.seed, optim=optim(self.rates))
+        asked = asdict(self)
+        del asked["out"], asked["machine"]["threads"]  # neither decides the result
+        check_folder(self.out, asked, MODEL, resume=False)
+        console = Console()
+        shown = self._demonstrate(environment, console)
+        policy = load_policy(self.model, self.machine)
+        examples, kept = _fitting(policy, shown, self.max_tokens, self.seed)
+        console.print(f"{kept} of {self.n} demonstrations to learn from", highlight=False)
+        losses: list[float] = []
+        with StepBar(console, "cold start", self.steps) as advance:
+
+            def on_step(step: int, loss: float) -> None:
+                losses.append(loss)
+                advance(f"loss {loss:.3f}")
+
+            train(policy, examples, config, on_step)
+        write_json(self.out / CONFIG, asked)
+        lines = (json.dumps({"step": step, "loss": loss}) + "\n" for step, loss in enumerate(losses, 1))
+        (self.out / METRICS).write_text("".join(lines), encoding="utf-8")
+        save_model(policy, self.out)
+        tail = losses[-20:]
+        console.print(f"loss {losses[0]:.3f} at first, {sum(tail) / len(tail):.3f} at the end", highlight=False)
+        say_where(console, self.env, self.model, self.out, self.environment.prompt)
+        return 0
+
+    def _demonstrate(self, environment: type[ToolEnv], console: Console) -> list[Trajectory]:
+        from adagym.agents.apprentice import ApprenticeAgent
+        from adagym.agents.scripted import ExpertAgent
+        from adagym.algos.coldstart import demonstrations
+
+        first = environment(**asdict(self.environment))
+        available = len(first.tasks)
+        if available < self.n:
+            raise UsageError(f"`{self.environment.tasks}` has {available} tasks, and n is {self.n}; ask for fewer.")
+        agent: Agent = ExpertAgent() if self.agent == "expert" else ApprenticeAgent()
+        with console.status(f"playing {self.n} demonstrations through the tools"):
+            # One source serves all environments: reading a folder once is enough.
+            make_env = functools.partial(environment, **{**asdict(self.environment), "tasks": first.tasks})
+            shown = demonstrations(make_env, agent, self.n, self.seed)
+        if not shown:
+            raise UsageError(f"No demonstration of `{self.agent}` ended in an answer; allow more with --max-turns.")
+        return shown
+
+
+def _fitting(policy: HFPolicy, shown: Sequence[Trajectory], limit: int, seed: int) -> tuple[Any, int]:
+    """An endless stream of the demonstrations, and how many are short enough to be learnt from.
+
+    Raises:
+        UsageError: None is.
+    """
+    from adagym.algos.coldstart import examples
+
+    stream = examples(policy.encoder, shown, seed)
+    once: list[TokenTrace] = list(itertools.islice(stream, len(shown)))  # the first epoch holds each of them
+    lengths = sorted(len(trace.ids) for trace in once)
+    kept = sum(length <= limit for length in lengths)
+    if not kept:
+        raise UsageError(f"The shortest demonstration has {lengths[0]} tokens; raise --max-tokens from {limit}.")
+    return itertools.chain(once, stream), kept

@@ -1,0 +1,23 @@
+"""Blueprints: for each task family the ways in which a demonstration may go (AdaReasoner, section 2.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from adagym.agents.blueprints.base import Unfit, Variant
+from adagym.registry import Registry
+
+BLUEPRINTS: Registry[Mapping[str, Variant]] = Registry("blueprint")
+"""Family to its variants by name."""
+BLUEPRINTS.register(
+    "vsp_navigation",
+    "adagym.agents.blueprints.navigation:VARIANTS",
+    summary="point at everything, draw a path, judge it, answer",
+)
+BLUEPRINTS.register(
+    "vsp_verification",
+    "adagym.agents.blueprints.verification:VARIANTS",
+    summary="point at player and holes, draw the given path, judge it",
+)
+
+__all__ = ["BLUEPRINTS", "Unfit", "Variant"]

@@ -1,0 +1,91 @@
+"""What a blueprint is: a plan of thoughts, calls and an answer that reacts to what the calls return.
+
+A plan is a generator. It yields a move and is sent the result envelope of the move's call; the move with an answer
+ends it. It is started anew at every turn and fed the results so far, so that the agent that plays it keeps no state;
+whatever it draws comes from one generator seeded by the episode.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from adagym.agents.scripted import Move, Scene
+from adagym.types import ToolCall
+
+Envelope = Mapping[str, Any]
+"""A call's result as the agent reads it; empty where the turn returned none."""
+
+Plan = Generator[Move, Envelope, None]
+Part = Generator[Move, Envelope, Envelope]
+"""A stretch of a plan that returns the result of its last call."""
+
+
+class Unfit(Exception):
+    """A task on which a plan cannot be shown, for example a map on which no wrong path can be drawn."""
+
+
+@dataclass(frozen=True)
+class Voice:
+    """Words thoughts by drawing among several wordings for each purpose."""
+
+    wordings: Mapping[str, Sequence[str]]
+    """Purpose to templates. They name no tool and no parameter, so that they hold under any names."""
+    rng: np.random.Generator
+
+    def say(self, purpose: str, **facts: object) -> str:
+        """A thought for a purpose, with the facts filled in."""
+        choices = self.wordings[purpose]
+        return choices[int(self.rng.integers(len(choices)))].format(**facts)
+
+
+@dataclass(frozen=True)
+class Case:
+    """What a plan has to work with."""
+
+    scene: Scene
+    rng: np.random.Generator
+    planner: bool
+    """Whether paths are planned by AStar, or else by thought alone."""
+
+
+Blueprint = Callable[[Case], Plan]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One way of going about a task."""
+
+    plan: Blueprint
+    summary: str
+    failures: int = 0
+    """So many calls fail, no more and no fewer."""
+    equipped: bool = True
+    """Whether tools are offered."""
+
+
+def spoil(call: ToolCall, name: str, extent: Sequence[int]) -> ToolCall:
+    """The same call with one argument wrong: a picture that is not there, a point outside, or nothing at all.
+
+    Args:
+        call: A call that would succeed.
+        name: The argument.
+        extent: Height and width of the picture, pixels.
+    """
+    arguments = dict(call.arguments)
+    value = arguments[name]
+    if name == "image":
+        arguments[name] = "img_9"
+    elif isinstance(value, list) and len(value) == 2 and all(isinstance(item, int) for item in value):
+        arguments[name] = [value[0], value[1] + extent[0]]
+    else:
+        del arguments[name]
+    return ToolCall(call.name, arguments)
+
+
+def failed(result: Envelope) -> bool:
+    """Whether a call failed."""
+    return result.get("status") != "success"

@@ -1,0 +1,399 @@
+"""The two sides of ``grpo_vs_trl.py``, each played in a process of its own, and what they agree on."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from trl_env import TEMPLATE, content, environment_class, rewards
+
+from adagym.agents.policy import PolicyAgent
+from adagym.agents.scripted import ExpertAgent
+from adagym.algos.coldstart import demonstrations
+from adagym.algos.collect import Collector, Job, Rollout
+from adagym.algos.grpo import LossConfig, advantages, update
+from adagym.algos.learner import GRPO, GRPOConfig
+from adagym.algos.optim import OptimConfig, Optimiser
+from adagym.algos.sft import SFTConfig, tokenise, train
+from adagym.envs.vsp_navigation import VSPNavigation
+from adagym.errors import require
+from adagym.policies.batch import TokenBatch, collate
+from adagym.policies.encoding import Encoder
+from adagym.policies.hf import HFPolicy
+from adagym.policies.sampler import SamplerConfig
+from adagym.policies.tiny import load_tiny
+from adagym.types import Message
+
+ENV = "adagym/VSPNavigation-v0"
+SIDE = 6
+"""All maps have one side, so that all prompts have one length and both token budgets are the same."""
+CLIP = 0.2
+TRL_EPS = 1e-4
+"""What TRL adds to a group's standard deviation; ours adds 1e-6 unless told otherwise."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What both sides share."""
+
+    model: Path
+    """Folder of the cold-started model."""
+    steps: int
+    """Steps, those that only warm up included."""
+    prompts: int
+    """Tasks per step."""
+    group_size: int
+    """Episodes per task."""
+    max_tokens: int
+    """Tokens of a whole conversation."""
+    max_turns: int
+    micro_batch: int
+    """Episodes per forward pass of the update."""
+    tool_images: bool
+    lr: float
+    threads: int
+    seed: int
+
+    @property
+    def episodes(self) -> int:
+        """Episodes per step."""
+        return self.prompts * self.group_size
+
+    def env(self) -> dict[str, Any]:
+        """Arguments of the environment; its source holds the tasks of all steps in order."""
+        count = self.steps * self.prompts
+        return {
+            "tasks": f"vsp-generated:sides={SIDE},split=train,seed={self.seed},n={count}",
+            "dialect": "hermes",
+            "prompt": "brief",
+            "max_turns": self.max_turns,
+            "tool_images": self.tool_images,
+        }
+
+    def make_env(self) -> VSPNavigation:
+        """Make the environment."""
+        return VSPNavigation(**self.env())
+
+    def optim(self) -> OptimConfig:
+        """AdamW for every parameter at a constant rate, as TRL is told to do."""
+        return OptimConfig(lr=self.lr, muon_lr=0.0, warmup=0.0, final=1.0)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """One step of one side."""
+
+    rollout_seconds: float
+    update_seconds: float
+    sampled_tokens: int
+    trained_tokens: int
+    turns: float
+    """Sampled turns per episode."""
+    reward: float
+
+
+def memory_mb(field: str) -> float:
+    """A line of this process's memory status: ``VmHWM`` is the peak, ``VmRSS`` the present resident size."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(f"{field}:"):
+            return float(line.split()[1]) / 1024
+    raise RuntimeError(f"This system does not report {field}; the benchmark needs Linux.")
+
+
+def cold_start(settings: Settings, steps: int) -> None:
+    """Teach the embedded model the form both sides use, and write it to ``settings.model``.
+
+    Unlike in :func:`adagym.algos.coldstart.examples` every turn ends with the end token, which is all that ends one
+    in TRL.
+    """
+    torch.set_num_threads(settings.threads)
+    policy = load_tiny()
+    source = f"vsp-generated:sides={SIDE},split=train,seed={settings.seed + 1},n=200"
+    shown = demonstrations(
+        lambda: VSPNavigation(**{**settings.env(), "tasks": source}), ExpertAgent(draw=True), 200, settings.seed
+    )
+    traces = itertools.cycle([tokenise(policy.encoder, episode.messages) for episode in shown])
+    optim = OptimConfig(lr=1.5e-3, muon_lr=3e-3, final=0.05)
+    train(policy, traces, SFTConfig(steps, batch_size=4, seed=settings.seed, optim=optim), lambda step, loss: None)
+    policy.save(settings.model)
+
+
+class _Ours(GRPO):
+    """Our learner on the tasks of the source in order, so that both sides play the same ones in the same step."""
+
+    def _jobs(self) -> list[Job]:
+        size = self.config.group_size
+        first = self.step * self.config.prompts
+        drawn = enumerate(super()._jobs())
+        return [replace(job, task=first + number // size, seed=first + number // size) for number, job in drawn]
+
+
+def play_ours(connection: Connection, settings: Settings) -> None:
+    """Our side: a step for every message, then the peak of memory."""
+    torch.set_num_threads(settings.threads)
+    policy = load_tiny(settings.model)
+    sampler = SamplerConfig(
+        slots=settings.episodes, max_tokens=settings.max_tokens, max_new_tokens=settings.max_tokens
+    )
+    config = GRPOConfig(
+        steps=settings.steps,
+        prompts=settings.prompts,
+        group_size=settings.group_size,
+        seed=settings.seed,
+        env=settings.env(),
+        sampler=sampler,
+        loss=LossConfig(clip=CLIP, micro_batch=settings.micro_batch, optim=settings.optim()),
+    )
+    learner = _Ours(policy, ENV, config)
+    connection.send(memory_mb("VmRSS"))
+    for step in range(1, settings.steps + 1):
+        connection.recv()
+        learner.learn(step)
+        metrics = learner.history[-1]
+        connection.send(
+            Figures(
+                metrics["seconds_rollout"],
+                metrics["seconds_update"],
+                round(metrics["sampled_tokens"] * settings.episodes),
+                int(metrics.get("trained_tokens", 0)),
+                metrics["turns"],
+                metrics["reward"],
+            )
+        )
+    connection.send(memory_mb("VmHWM"))
+
+
+def play_trl(connection: Connection, settings: Settings) -> None:
+    """TRL's side: a step for every message, then the peak of memory."""
+    torch.set_num_threads(settings.threads)
+    trainer = make_trainer(settings)
+    clock = _Clock(trainer)
+    transformers = require("transformers", "train")
+
+    class Steps(transformers.TrainerCallback):  # type: ignore[misc]  # a class found at run time
+        """Waits before each step and reports after it."""
+
+        def on_step_begin(self, *args: Any, **kwargs: Any) -> None:
+            connection.recv()
+            clock.begin()
+
+        def on_step_end(self, *args: Any, **kwargs: Any) -> None:
+            connection.send(clock.end())
+
+    trainer.add_callback(Steps())
+    connection.send(memory_mb("VmRSS"))
+    trainer.train()
+    connection.send(memory_mb("VmHWM"))
+
+
+def make_trainer(settings: Settings) -> Any:
+    """TRL's trainer with the settings that mean the same as ours."""
+    trl, datasets, transformers = require("trl", "trl"), require("datasets", "trl"), require("transformers", "train")
+    from trl.chat_template_utils import qwen3_template
+
+    model = transformers.AutoModelForImageTextToText.from_pretrained(settings.model, dtype=torch.float32)
+    model.model.visual.requires_grad_(False)
+    processor = transformers.AutoProcessor.from_pretrained(settings.model, chat_template=TEMPLATE)
+    processor.tokenizer.response_template = qwen3_template
+    probe = settings.make_env()
+    probe.reset(options={"task": 0})
+    opening = [
+        {"role": "system", "content": probe.messages[0].text},
+        {"role": "user", "content": ""},
+    ]
+    rows = [{"prompt": opening, "index": index, "seed": index} for index in range(len(probe.tasks))]
+    accumulation = settings.episodes // settings.micro_batch
+    args = trl.GRPOConfig(
+        output_dir=str(settings.model / "trl"),
+        use_cpu=True,
+        bf16=False,
+        gradient_checkpointing=False,
+        per_device_train_batch_size=settings.micro_batch,
+        gradient_accumulation_steps=accumulation,
+        steps_per_generation=accumulation,
+        num_generations=settings.group_size,
+        max_completion_length=settings.max_tokens - _prompt_length(processor, probe.messages),
+        max_tool_calling_iterations=settings.max_turns - 1,
+        max_steps=settings.steps,
+        learning_rate=settings.lr,
+        lr_scheduler_type="constant",
+        weight_decay=0.0,
+        max_grad_norm=1.0,
+        adam_beta2=0.95,
+        temperature=1.0,
+        top_p=1.0,
+        top_k=0,
+        loss_type="grpo",
+        beta=0.0,
+        epsilon=CLIP,
+        shuffle_dataset=False,
+        seed=settings.seed,
+        logging_strategy="no",
+        save_strategy="no",
+        report_to="none",
+        disable_tqdm=True,
+    )
+    return trl.GRPOTrainer(
+        model=model,
+        reward_funcs=rewards,
+        args=args,
+        train_dataset=datasets.Dataset.from_list(rows),
+        processing_class=processor,
+        environment_factory=environment_class(settings.make_env),
+    )
+
+
+class _Clock:
+    """Times TRL's step from outside. The rollout ends when the episodes and their rewards are known.
+
+    What TRL does between the two (padding, and the pixels of all pictures) serves the update and counts there,
+    as it does on our side.
+    """
+
+    def __init__(self, trainer: Any) -> None:
+        self._rollout = 0.0
+        self._began = 0.0
+        self._output: tuple[Any, ...] = ()
+        self._rewards: Any = None
+        self._wrap(trainer, "_generate", self._generated)
+        self._wrap(trainer, "_calculate_rewards", self._scored)
+
+    def begin(self) -> None:
+        """A step starts; until the end of ``_generate`` everything is rollout, the resets included."""
+        self._began = time.perf_counter()
+
+    def end(self) -> Figures:
+        """The step is over."""
+        seconds = time.perf_counter() - self._began
+        masks, completions = self._output[2], self._output[3]
+        tokens = sum(sum(mask) for mask in masks)
+        turns = [sum(message["role"] == "assistant" for message in completion) for completion in completions]
+        scores = self._rewards.nansum(dim=1)
+        return Figures(
+            self._rollout, seconds - self._rollout, tokens, tokens, float(np.mean(turns)), float(scores.mean())
+        )
+
+    def _generated(self, began: float, output: Any) -> None:
+        self._rollout = time.perf_counter() - self._began
+        self._output = output
+
+    def _scored(self, began: float, output: Any) -> None:
+        self._rollout += time.perf_counter() - began
+        self._rewards = output
+
+    @staticmethod
+    def _wrap(owner: Any, name: str, after: Callable[[float, Any], None]) -> None:
+        method = getattr(owner, name)
+
+        def timed(*args: Any, **kwargs: Any) -> Any:
+            began = time.perf_counter()
+            output = method(*args, **kwargs)
+            after(began, output)
+            return output
+
+        setattr(owner, name, timed)
+
+
+def _prompt_length(processor: Any, messages: Sequence[Message]) -> int:
+    conversation = [{"role": message.role, "content": content(message.content)} for message in messages]
+    encoded = processor.apply_chat_template(
+        [conversation], add_generation_prompt=True, tokenize=True, return_dict=True
+    )
+    return len(encoded["input_ids"][0])
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """One batch for both losses: what was sampled, with rewards and old log-probabilities made up to be uneven."""
+
+    batch: TokenBatch
+    rewards: tuple[float, ...]
+    groups: tuple[str, ...]
+    prompts: tuple[int, ...]
+    """Tokens of each prompt."""
+
+
+def fixed_batch(rollouts: Sequence[Rollout], encoder: Encoder, seed: int) -> Fixed:
+    """Take sampled episodes; shift their log-probabilities so that some ratios are clipped; draw their rewards."""
+    rng = np.random.default_rng(seed)
+    batch = collate([rollout.tokens for rollout in rollouts if rollout.tokens is not None])
+    shift = torch.from_numpy(rng.normal(0, 0.2, batch.logprobs.shape)).float() * batch.sampled
+    batch = TokenBatch(batch.ids, batch.sampled, batch.logprobs + shift, batch.images, batch.lengths)
+    prompts = tuple(len(encoder.prompt(rollout.trajectory.messages[:2]).ids) for rollout in rollouts)
+    scores = tuple(rng.uniform(0, 8, len(rollouts)).round(2).tolist())
+    return Fixed(batch, scores, tuple(str(rollout.job.group) for rollout in rollouts), prompts)
+
+
+def our_loss(policy: HFPolicy, fixed: Fixed) -> tuple[np.ndarray[Any, Any], float]:
+    """Our advantages and loss of the batch, with TRL's addition to the deviation; the policy stays as it is."""
+    values = advantages(fixed.rewards, fixed.groups, eps=TRL_EPS).values
+    frozen = OptimConfig(lr=0.0, muon_lr=0.0)
+    config = LossConfig(clip=CLIP, micro_batch=4, optim=frozen)
+    stats = update(policy, Optimiser(policy.model, frozen, 1), fixed.batch, torch.from_numpy(values).float(), config)
+    return values, stats.loss
+
+
+def trl_loss(trainer: Any, fixed: Fixed) -> tuple[np.ndarray[Any, Any], float]:
+    """TRL's advantages and loss of the batch, computed by its trainer after a rollout that returns the batch."""
+    batch = fixed.batch
+    rows = range(len(batch.lengths))
+    ids = [batch.ids[row, : batch.lengths[row]].tolist() for row in rows]
+    masks = [batch.sampled[row, : batch.lengths[row]].int().tolist() for row in rows]
+    split = list(zip(ids, masks, fixed.prompts, strict=True))
+    prompt_ids = [tokens[:start] for tokens, _, start in split]
+    completion_ids = [tokens[start:] for tokens, _, start in split]
+    tool_mask = [mask[start:] for _, mask, start in split]
+    pictures = [[block["image"] for block in content(_blocks(images))] for images in batch.images]
+    said = [[{"role": "assistant", "content": ""}] for _ in rows]
+    later = [images[1:] for images in pictures]
+    trainer._generate = lambda prompts: (prompt_ids, completion_ids, tool_mask, said, None, {}, pictures, later)
+    trainer._calculate_rewards = lambda *args: torch.tensor(fixed.rewards).unsqueeze(1)
+    trainer.model.eval()  # outside of training the loss is not divided by the accumulation steps
+    with torch.no_grad():
+        inputs = trainer._generate_and_score_completions([trainer.train_dataset[0] for _ in rows])
+        old = torch.zeros(inputs["completion_ids"].shape)
+        for row, start in enumerate(fixed.prompts):
+            old[row, : batch.lengths[row] - start] = batch.logprobs[row, start : batch.lengths[row]]
+        inputs["old_per_token_logps"] = old
+        loss = trainer._compute_loss(trainer.model, inputs)
+    return inputs["advantages"].numpy(), float(loss)
+
+
+def agree(connection: Connection, settings: Settings) -> None:
+    """Compare advantages and loss of two groups; sends the differences and the values."""
+    torch.set_num_threads(settings.threads)
+    policy = load_tiny(settings.model)
+    sampler = SamplerConfig(slots=8, max_tokens=settings.max_tokens, max_new_tokens=settings.max_tokens)
+    collector = Collector(settings.make_env, PolicyAgent(policy, sampler), 8)
+    jobs = [Job(group, settings.seed, f"group-{group}") for group in range(2) for _ in range(settings.group_size)]
+    rollouts = sorted(collector.collect(jobs), key=lambda rollout: rollout.index)
+    fixed = fixed_batch(rollouts, policy.encoder, settings.seed)
+    ours, loss = our_loss(policy, fixed)
+    theirs, their_loss = trl_loss(make_trainer(settings), fixed)
+    connection.send(
+        {
+            "advantage_difference": float(np.abs(ours - theirs).max()),
+            "loss_difference": abs(loss - their_loss),
+            "loss": loss,
+            "trl_loss": their_loss,
+        }
+    )
+
+
+def _blocks(images: Sequence[Any]) -> list[Any]:
+    from adagym.types import ImageBlock
+
+    return [ImageBlock(f"img_{number}", image) for number, image in enumerate(images, 1)]
+
+
+def medians(steps: Sequence[Figures], prefix: str) -> Mapping[str, float]:
+    """The middle value of every figure over the steps, by name."""
+    rows = [asdict(step) for step in steps]
+    return {f"{prefix}_{name}": float(np.median([row[name] for row in rows])) for name in rows[0]}

@@ -1,0 +1,54 @@
+"""Tool definitions that change with every episode: the draw, and the executor that keeps it up."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from adagym.envs.wrappers.config import AdaptiveConfig
+from adagym.envs.wrappers.disguise import Disguise, draw
+from adagym.tools.executor import Executor
+from adagym.types import Array, ToolCall, ToolResult, ToolSpec
+
+
+def draw_for(seed: int, task_id: str, specs: Sequence[ToolSpec], config: AdaptiveConfig) -> Disguise:
+    """The disguise of an episode: a function of its arguments alone.
+
+    Raises:
+        UsageError: The alphabet and length allow too few names.
+    """
+    digest = hashlib.blake2b(f"{seed} {task_id}".encode(errors="surrogatepass"), digest_size=16).digest()
+    return draw(np.random.default_rng(int.from_bytes(digest, "big")), specs, config)
+
+
+class AdaptiveExecutor:
+    """Runs calls that are written in the names of a disguise.
+
+    Results have original names and fields, as rewards and metrics need them; their messages are as the agent sees
+    them. :meth:`Disguise.observe` shows them. Calls in original names fail as unknown.
+
+    Args:
+        executor: Runs the calls.
+        disguise: Drawn for the executor's tools.
+    """
+
+    def __init__(self, executor: Executor, disguise: Disguise) -> None:
+        self._executor = executor
+        self.disguise = disguise
+        self.specs: tuple[ToolSpec, ...] = disguise.mask_specs(executor.specs)
+
+    def run(self, call: ToolCall, images: Mapping[str, Array]) -> ToolResult:
+        """Run one call. Nothing that a model wrote makes this raise.
+
+        Args:
+            call: The call, unchecked, in current names.
+            images: The conversation's pictures by name; they are not changed.
+
+        Raises:
+            InfraError: The tool itself broke.
+        """
+        result = self._executor.run(self.disguise.unmask_call(call), images)
+        return replace(result, message=self.disguise.mask_text(result.message)) if result.message else result
