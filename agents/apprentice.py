@@ -96,10 +96,9 @@ class Ways:
 
 
 def judged(points: Sequence[Sequence[int]], holes: Sequence[Sequence[int]]) -> tuple[str, bool]:
-    """A thought that goes through the points of a path, and whether none of them is a hole."""
-    bad = {tuple(hole) for hole in holes}
-    verdicts = [f"[{x}, {y}] {'hole' if (x, y) in bad else 'free'}." for x, y in points]
-    return " ".join(verdicts) or "Nothing to check.", not any((x, y) in bad for x, y in points)
+    """A thought that names the first point of a path that is a hole, and whether none is."""
+    met = next(([x, y] for x, y in points if [x, y] in [list(hole) for hole in holes]), None)
+    return ("No point is a hole." if met is None else f"The path meets the hole [{met[0]}, {met[1]}]."), met is None
 
 
 def straight(start: Sequence[int], goal: Sequence[int], cell: int, across_first: bool = False) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -89,7 +89,8 @@ class VLLMAgent(Agent):
         if not argument:
             raise UsageError("`vllm` needs a model folder: vllm:PATH.")
         coder = Coder.from_folder(argument)
-        return cls(VLLMEngine(argument, coder, _EVALUATION, _SETTINGS), _EVALUATION)
+        config = replace(_EVALUATION, max_tokens=min(_EVALUATION.max_tokens, coder.longest))
+        return cls(VLLMEngine(argument, coder, config, _SETTINGS), config)
 
     def submit(self, conversation: Conversation) -> None:
         """Queue the next turn; only the new messages are encoded."""

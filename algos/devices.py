@@ -138,14 +138,18 @@ def launched() -> int:
     return size
 
 
-@lru_cache(maxsize=1)
 def connect(device: str) -> Devices:
     """The processes of this run; only the first call connects.
 
     Args:
-        device: The torch device that was asked for, for example ``cpu`` or ``cuda``.
+        device: The torch device of the model, for example ``cpu`` or ``cuda:0``.
     """
-    return SINGLE if launched() == 1 else ManyProcesses(cpu=torch.device(device).type == "cpu")
+    return SINGLE if launched() == 1 else _connected(torch.device(device).type == "cpu")
+
+
+@lru_cache(maxsize=1)
+def _connected(cpu: bool) -> ManyProcesses:
+    return ManyProcesses(cpu)
 
 
 def own_device(device: str) -> str:

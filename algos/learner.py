@@ -53,7 +53,7 @@ class GRPOConfig:
     sources of a mixture bring their own."""
     sampler: SamplerConfig = field(default_factory=SamplerConfig)
     rollout: Rollouts = "sampler"
-    """See :data:`Rollouts`. With vllm set ``loss.tis_cap``: its log-probabilities differ a little from the trainer's."""
+    """See :data:`Rollouts`. With vllm set ``loss.tis_cap``: its log-probabilities are not quite the trainer's."""
     vllm: VLLMConfig = field(default_factory=VLLMConfig)
     """How the engine runs, if it is used."""
     loss: LossConfig = field(default_factory=LossConfig)
@@ -247,7 +247,8 @@ class GRPO:
         if all(everywhere := self.devices.gather(faults)):
             raise UsageError(
                 f"None of the {len(everywhere)} episodes can be trained on; of the first, {everywhere[0]}. If no token "
-                f"was sampled, the prompt does not fit into sampler.max_tokens={self.config.sampler.max_tokens}: raise it."
+                f"was sampled, the prompt does not fit into sampler.max_tokens={self.config.sampler.max_tokens}: raise "
+                "it."
             )
         rewards = [
             None if trace is None or fault else rollout.trajectory.reward

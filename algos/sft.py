@@ -110,7 +110,8 @@ def train(
         drawn = next(batches, None)
         if drawn is None:
             raise UsageError(f"The examples ran out after {step} of {config.steps} steps; give an endless stream.")
-        loss = _backward(policy, share(drawn, devices), sum(int(trace.sampled.sum()) for trace in drawn))
+        traces, tokens = drawn
+        loss = _backward(policy, share(traces, devices), tokens)
         devices.sum_gradients(optimiser.parameters)
         optimiser.step()
         on_step(step, sum(devices.gather([loss])))
@@ -118,13 +119,13 @@ def train(
     return fitting.dropped
 
 
-def _backward(policy: HFPolicy, traces: Sequence[TokenTrace], tokens: int) -> float:
+def _backward(policy: HFPolicy, traces: Sequence[TokenTrace], tokens: float) -> float:
     """Add the gradient of some of a batch's examples; return their part of its loss.
 
     Args:
         policy: Holds the gradient.
         traces: A process's share, which may be none.
-        tokens: Tokens with loss in the whole batch.
+        tokens: What the summed loss is divided by.
     """
     if not traces:
         return 0.0
@@ -134,14 +135,19 @@ def _backward(policy: HFPolicy, traces: Sequence[TokenTrace], tokens: int) -> fl
     return loss.item()
 
 
-def bucketed(examples: Iterator[TokenTrace], batch_size: int, seed: int) -> Iterator[list[TokenTrace]]:
-    """Batches of similar length, so that little is padding: sort a window of 8 batches, deal it out shuffled."""
+def bucketed(examples: Iterator[TokenTrace], batch_size: int, seed: int) -> Iterator[tuple[list[TokenTrace], float]]:
+    """Batches of similar length, so that little is padding: sort a window of 8 batches, deal it out shuffled.
+
+    Each comes with the tokens with loss that a batch of its window has on average. Divided by its own number instead,
+    a batch of short examples would count each of its tokens for more than a batch of long ones.
+    """
     window = 8
     rng = np.random.default_rng(seed)
     while len(pool := list(itertools.islice(examples, window * batch_size))) == window * batch_size:
+        tokens = sum(int(example.sampled.sum()) for example in pool) / window
         pool.sort(key=lambda example: len(example.ids))
         for index in rng.permutation(window):
-            yield pool[index * batch_size : (index + 1) * batch_size]
+            yield pool[index * batch_size : (index + 1) * batch_size], tokens
 
 
 class _Fitting(Iterator[TokenTrace]):

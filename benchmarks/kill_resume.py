@@ -1,9 +1,9 @@
 """A training run that is killed again and again, beside one that is left alone: they must end alike.
 
 Each attempt is a process of its own, ``adagym train grpo ... --resume``, ended by SIGKILL at a random moment. A third
-of the moments is uniform over the time that the run takes, start and end included; a third follows a new line of
-``metrics.jsonl``, and a third the appearance of an unfinished checkpoint, because that is where something could be
-lost or doubled. When a killed run comes to its end, the next kills strike a new one.
+of the moments is uniform over the time that the run takes, start and end included; a third follows one of the next
+lines of ``metrics.jsonl``, and a third the appearance of one of the next unfinished checkpoints, because that is where
+something could be lost or doubled. When a killed run comes to its end, the next kills strike a new one.
 
 Compared are ``metrics.jsonl`` (without times), the TensorBoard scalars, the weights and the optimiser's state.
 
@@ -12,16 +12,18 @@ Example: python benchmarks/kill_resume.py --kills 20 --json runs/kill_resume.jso
 
 from __future__ import annotations
 
+import functools
 import json
+import logging
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -52,11 +54,31 @@ class Options:
     """Write the figures to this file."""
 
 
-def compare(command: Sequence[str], folder: Path, kills: int, seed: int) -> dict[str, float]:
+class Run(Protocol):
+    """A process that trains."""
+
+    def poll(self) -> int | None:
+        """The exit code, negative for a signal; None while it runs."""
+        ...
+
+    def kill(self) -> None:
+        """Send SIGKILL."""
+        ...
+
+    def wait(self) -> int:
+        """Wait for the end and return the exit code."""
+        ...
+
+
+Start = Callable[[Path], Run]
+"""Starts or resumes a training run in a folder."""
+
+
+def compare(start: Start, folder: Path, kills: int, seed: int) -> dict[str, float]:
     """Kill a run ``kills`` times and compare every run that came to its end with one that was left alone.
 
     Args:
-        command: ``... train grpo ...`` without ``--out`` and ``--resume``.
+        start: Starts or resumes the run.
         folder: Where the runs go.
         kills: How often to kill.
         seed: Seeds the moments.
@@ -67,7 +89,7 @@ def compare(command: Sequence[str], folder: Path, kills: int, seed: int) -> dict
     rng = np.random.default_rng(seed)
     whole = folder / "whole"
     began = time.perf_counter()
-    attempt(command, whole, None)
+    attempt(start, whole, None)
     duration = time.perf_counter() - began
     done = resumed = 0
     runs: list[Path] = []
@@ -76,7 +98,7 @@ def compare(command: Sequence[str], folder: Path, kills: int, seed: int) -> dict
             runs.append(folder / f"killed-{len(runs)}")
         strike = MOMENTS[done % len(MOMENTS)](runs[-1], rng, duration) if done < kills else None
         resumed += any(runs[-1].glob("checkpoint-*"))
-        done += attempt(command, runs[-1], strike)
+        done += attempt(start, runs[-1], strike)
     return {
         "kills": float(done),
         "runs": float(len(runs)),
@@ -85,23 +107,21 @@ def compare(command: Sequence[str], folder: Path, kills: int, seed: int) -> dict
     }
 
 
-def attempt(command: Sequence[str], out: Path, strike: Callable[[], bool] | None) -> bool:
-    """Run the command once; kill it when ``strike`` says so. Return whether it was killed.
+def attempt(start: Start, out: Path, strike: Callable[[], bool] | None) -> bool:
+    """Run once; kill it when ``strike`` says so. Return whether it was killed.
 
     Raises:
         InfraError: It failed by itself.
     """
-    with tempfile.TemporaryFile() as output:
-        run = subprocess.Popen([*command, "--out", str(out), "--resume"], stdout=output, stderr=subprocess.STDOUT)
-        while strike is not None and run.poll() is None:
-            if strike():
-                run.send_signal(signal.SIGKILL)
-                break
-            time.sleep(0.001)
-        code = run.wait()
-        if code not in (0, -signal.SIGKILL):
-            output.seek(0)
-            raise InfraError(f"`{' '.join(command)}` ended with {code}:\n{output.read().decode(errors='replace')}")
+    run = start(out)
+    while strike is not None and run.poll() is None:
+        if strike():
+            run.kill()
+            break
+        time.sleep(0.001)
+    code = run.wait()
+    if code not in (0, -signal.SIGKILL):
+        raise InfraError(f"The run in `{out}` ended by itself with {code}; what it printed stands above.")
     return code != 0
 
 
@@ -116,24 +136,25 @@ def _any_time(out: Path, rng: np.random.Generator, duration: float) -> Callable[
 
 
 def _after_a_line(out: Path, rng: np.random.Generator, duration: float) -> Callable[[], bool]:
-    path, pause = out / METRICS, rng.uniform(0, 0.1)
-    return _after(lambda: path.stat().st_size if path.is_file() else 0, pause)
+    path = out / METRICS
+    return _after(lambda: path.stat().st_size if path.is_file() else 0, int(rng.integers(1, 5)), rng.uniform(0, 0.1))
 
 
 def _while_saving(out: Path, rng: np.random.Generator, duration: float) -> Callable[[], bool]:
-    # What a kill left behind is there from the start; another number of hidden folders is a new one.
-    return _after(lambda: sum(1 for _ in out.glob(".checkpoint-*")), rng.uniform(0, 0.05))
+    return _after(lambda: sum(1 for _ in out.glob(".checkpoint-*")), int(rng.integers(1, 4)), rng.uniform(0, 0.05))
 
 
-def _after(state: Callable[[], int], pause: float) -> Callable[[], bool]:
-    """Strike ``pause`` seconds after the state changes from what it is now."""
-    first = state()
-    ends: list[float] = []
+def _after(state: Callable[[], int], times: int, pause: float) -> Callable[[], bool]:
+    """Strike ``pause`` seconds after the state has risen for the ``times``-th time."""
+    seen, left, end = state(), times, float("inf")
 
     def strike() -> bool:
-        if not ends and state() != first:
-            ends.append(time.monotonic() + pause)
-        return bool(ends) and time.monotonic() >= ends[0]
+        nonlocal seen, left, end
+        before, seen = seen, state()
+        if seen > before:
+            left -= 1
+            end = time.monotonic() + pause if left == 0 else end
+        return time.monotonic() >= end
 
     return strike
 
@@ -151,6 +172,7 @@ def _metrics(out: Path) -> list[dict[str, float]]:
 def _scalars(out: Path) -> dict[str, list[tuple[int, float]]]:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+    logging.getLogger("tensorboard").setLevel(logging.ERROR)  # it tells of every resume
     events = EventAccumulator(str(out / "tensorboard")).Reload()
     names = [name for name in events.Tags()["scalars"] if not name.startswith("seconds_")]
     return {name: [(event.step, event.value) for event in events.Scalars(name)] for name in sorted(names)}
@@ -187,8 +209,12 @@ def main(options: Options) -> None:
         run = ["--steps", str(options.steps), "--save-every", "2", "--prompts", "4", "--group-size", "4"]
         evaluation = ["--eval-every", "3", "--eval-n", "8", "--seed", str(options.seed)]
         command = [*adagym, "train", "grpo", ENV, "--model", model, *SMALL, *run, *evaluation]
-        figures = compare(command, folder, options.kills, options.seed)
+        figures = compare(functools.partial(_start, command), folder, options.kills, options.seed)
     publish("Kill and resume", figures, seed=options.seed, seconds=time.perf_counter() - started, path=options.json)
+
+
+def _start(command: list[str], out: Path) -> Run:
+    return subprocess.Popen([*command, "--out", str(out), "--resume"], stdout=subprocess.DEVNULL)
 
 
 if __name__ == "__main__":

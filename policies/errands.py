@@ -22,13 +22,16 @@ from adagym.policies.made_up import (
     Document,
     Pairs,
     any_dialect,
+    ask,
     code_names,
     moves,
     pairs,
     say,
     spec,
     system,
+    trail_of,
 )
+from adagym.protocol.base import dumps
 from adagym.types import Array, ImageBlock, Message, TextBlock, ToolCall, ToolResult, ToolSpec
 
 FINDS = (
@@ -76,6 +79,31 @@ def quest(rng: np.random.Generator) -> Document:
     return _Errand(rng, quest=True).document()
 
 
+def common(rng: np.random.Generator) -> Document:
+    """Find two lists of places and report the first of the second that is also on the first."""
+    dialect = any_dialect(rng)
+    find = spec(
+        code_names(rng, 1)[0] if rng.random() < 0.5 else str(rng.choice(TOOL_NAMES)),
+        str(rng.choice(FINDS)),
+        ("in", "what"),
+    )
+    things = [str(thing) for thing in rng.choice(OBJECTS, size=2, replace=False)]
+    trail = trail_of(rng)
+    listed = [place for place in pairs(rng, 1, 24) if place not in trail]
+    if rng.random() < 0.55:
+        listed.insert(int(rng.integers(len(listed) + 1)), trail[int(rng.integers(len(trail)))])
+    field = str(rng.choice(LIST_FIELDS))
+    messages = [system(dialect, (find,)), ask(f"Find {' and '.join(things)}. Is any {things[1]} also a {things[0]}?")]
+    for thing, places in zip(things, (listed, trail), strict=True):
+        call = ToolCall(find.name, {"in": "img_1", "what": thing})
+        messages.append(say(dialect.write_call(call, f"I look for the {thing}.")))
+        messages.append(dialect.observe(ToolResult(find.name, "success", data={field: places}), ()))
+    shared = next((place for place in trail if place in listed), None)
+    think = "None is." if shared is None else f"{dumps(shared)} is both."
+    messages.append(say(dialect.write_answer("none" if shared is None else dumps(shared), think)))
+    return Document("common", tuple(messages))
+
+
 class _Errand:
     """One made-up errand: its tools, its script and its answers."""
 
@@ -90,7 +118,7 @@ class _Errand:
         works = str(rng.choice(WORKS)) if quest else WORKS[0]
         self.join = spec(names[1], works, tuple(picked[2 : 2 + len(self.things)]))
         self.tools = (self.find, self.join, *self._others(names[2:], picked[6:])) if quest else (self.find, self.join)
-        self.list_field = code_names(rng, 1)[0] if coded and rng.random() < 0.2 else str(rng.choice(LIST_FIELDS))
+        self.list_field = str(rng.choice(LIST_FIELDS))
         self.move_field = str(rng.choice(MOVE_FIELDS))
         self.picture: Array | None = MapImage(map_rows(rng), cell=CELL).load() if rng.random() < 0.2 else None
         self.echo = self.picture is not None and rng.random() < 0.4
@@ -170,6 +198,7 @@ def map_rows(rng: np.random.Generator) -> tuple[str, ...]:
 def _names(rng: np.random.Generator, coded: bool) -> tuple[list[str], list[str]]:
     """Names of up to four tools and ten parameters."""
     if coded:
-        return code_names(rng, 4), code_names(rng, 10)
+        codes = code_names(rng, 14)
+        return codes[:4], codes[4:]
     tools = [str(name) for name in rng.choice(TOOL_NAMES, size=4, replace=False)]
     return tools, [str(name) for name in rng.choice(PARAMETERS, size=10, replace=False)]

@@ -61,14 +61,15 @@ def say(text: str) -> Message:
 
 
 def code_names(rng: np.random.Generator, count: int) -> list[str]:
-    """Different names of six letters and digits that mean nothing, such as ``k3x9qa``."""
-    letters = list(string.ascii_lowercase + string.digits)
-    found: list[str] = []
-    while len(found) < count:
-        name = str(rng.choice(letters[:26])) + "".join(rng.choice(letters, size=5))
-        if name not in found:
-            found.append(name)
-    return found
+    """Different names that mean nothing, all of one to three letters and digits, such as ``k`` or ``q7a``."""
+    letters = list(string.ascii_letters + string.digits)
+    length = int(rng.choice([1, 2, 3], p=[0.6, 0.2, 0.2]))
+    names: list[str] = []
+    while len(names) < count:
+        name = "".join(rng.choice(letters, size=length))
+        if name not in names:
+            names.append(name)
+    return names
 
 
 def pairs(rng: np.random.Generator, least: int, most: int) -> Pairs:
@@ -93,3 +94,16 @@ def moves(rng: np.random.Generator) -> str:
     while len(found) < length:
         found.append(found[-1] if rng.random() < 0.5 else str(rng.choice(list("LRUD"))))
     return ",".join(found)
+
+
+def trail_of(rng: np.random.Generator) -> Pairs:
+    """1 to 12 places, each beside the one before it; places may recur."""
+    side = int(rng.choice(SIDES))
+    cell = rng.integers(0, side, size=2)
+    places = [centre(int(cell[0]), int(cell[1]))]
+    for _ in range(int(rng.integers(0, 12))):
+        axis = int(rng.integers(2))
+        step = 1 if cell[axis] == 0 else -1 if cell[axis] == side - 1 else int(rng.choice([-1, 1]))
+        cell[axis] += step
+        places.append(centre(int(cell[0]), int(cell[1])))
+    return places

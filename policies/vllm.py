@@ -62,11 +62,14 @@ class Coder:
     """Ids that are never sampled."""
     end_ids: frozenset[int]
     """Ids that end a turn."""
+    longest: int
+    """Tokens of the longest conversation that the model was made for."""
 
     @classmethod
     def of(cls, policy: HFPolicy) -> Coder:
         """A policy's own."""
-        return cls(policy.encoder, tuple(policy.banned.tolist()), policy.end_ids)
+        longest = int(policy.model.config.get_text_config().max_position_embeddings)
+        return cls(policy.encoder, tuple(policy.banned.tolist()), policy.end_ids, longest)
 
     @classmethod
     def from_folder(cls, path: str | Path, template: str | None = None) -> Coder:
@@ -95,8 +98,9 @@ class Coder:
             generation = GenerationConfig.from_pretrained(str(path), local_files_only=True)
         except OSError:  # the file may be left out; then the configuration speaks for it
             generation = GenerationConfig.from_model_config(config)
-        rows = int(config.get_text_config().vocab_size)
-        return cls(encoder, tuple(control_tokens(encoder, rows)), end_tokens(encoder.tokenizer, generation))
+        text = config.get_text_config()
+        banned = tuple(control_tokens(encoder, int(text.vocab_size)))
+        return cls(encoder, banned, end_tokens(encoder.tokenizer, generation), int(text.max_position_embeddings))
 
 
 @dataclass(frozen=True)
@@ -155,7 +159,8 @@ class VLLMEngine:
 
     Raises:
         MissingExtra: vLLM is not installed.
-        UsageError: On :meth:`step`, if vLLM saw other tokens than the trainer will.
+        UsageError: The model was not made for so many tokens; and on :meth:`step`, if vLLM saw other tokens than the
+            trainer will.
     """
 
     def __init__(
@@ -166,6 +171,8 @@ class VLLMEngine:
         config: VLLMConfig | None = None,
         dtype: str | None = None,
     ) -> None:
+        if sampler.max_tokens > coder.longest:
+            raise UsageError(f"max_tokens is {sampler.max_tokens}; this model was made for at most {coder.longest}.")
         # In another process the engine could not be handed tensors.
         os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
         # vLLM logs lines for every step and push, in the middle of our own display.

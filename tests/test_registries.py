@@ -9,6 +9,7 @@ import pickle
 from collections.abc import Callable
 from dataclasses import is_dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -145,6 +146,31 @@ def saved(folder: Path, episodes: list[Trajectory]) -> Path:
     return store.path
 
 
+def vllm_agent() -> Agent:
+    """An engine that says the same few words, whatever it is asked."""
+    from adagym.agents.vllm import VLLMAgent
+    from adagym.policies.sampler import SamplerConfig
+    from adagym.policies.tiny import BASE
+    from adagym.policies.vllm import Coder, Request, Sampled, VLLMConfig
+
+    class Parrot:
+        coder, config = Coder.from_folder(BASE), VLLMConfig()
+        asked: ClassVar[list[Request]] = []
+
+        def submit(self, request: Request) -> None:
+            self.asked.append(request)
+
+        def step(self) -> list[Sampled]:
+            ids = tuple(self.coder.encoder.text("<think></think>").tolist())
+            asked, self.asked[:] = list(self.asked), []
+            return [Sampled(request.key, ids, (0.0,) * len(ids)) for request in asked]
+
+        def abort(self, key: str) -> None:
+            self.asked[:] = [request for request in self.asked if request.key != key]
+
+    return VLLMAgent(Parrot(), SamplerConfig(max_tokens=4096))
+
+
 AGENT_MAKERS: dict[str, Callable[[Path, list[Trajectory]], Agent]] = {
     "random": lambda folder, episodes: make_agent("random"),
     "expert": lambda folder, episodes: make_agent("expert"),
@@ -153,6 +179,7 @@ AGENT_MAKERS: dict[str, Callable[[Path, list[Trajectory]], Agent]] = {
     "tiny": lambda folder, episodes: make_agent("tiny"),
     # The embedded model is one of transformers' image-text models.
     "hf": lambda folder, episodes: make_agent(f"hf:{importlib.import_module('adagym.policies.tiny').BASE}"),
+    "vllm": lambda folder, episodes: vllm_agent(),
 }
 """How each agent is made for the contract kit."""
 

@@ -47,6 +47,16 @@ class Sampling:
 
 
 @dataclass(frozen=True)
+class Engine:
+    """Who samples the episodes."""
+
+    rollout: Literal["sampler", "vllm"] = "sampler"
+    """Our own sampler, or vLLM in this process; with vllm give --tis-cap too."""
+    vllm_memory: float = 0.4
+    """Share of the device's memory for vLLM."""
+
+
+@dataclass(frozen=True)
 class Objective:
     """The objective; see docs/training.md."""
 
@@ -132,6 +142,7 @@ class GRPO:
     """Go on from the newest checkpoint in the folder."""
     environment: Environment = field(default_factory=Environment)
     sampling: Sampling = field(default_factory=Sampling)
+    engine: Engine = field(default_factory=Engine)
     objective: Objective = field(default_factory=Objective)
     evaluating: Evaluating = field(default_factory=Evaluating)
     stopping: Stopping = field(default_factory=Stopping)
@@ -146,6 +157,7 @@ class GRPO:
             require(package, "train")
         from rich.console import Console
 
+        from adagym.algos.devices import connect
         from adagym.algos.learner import GRPO as Learner
         from adagym.algos.metrics import METRICS
         from adagym.algos.mixture import Mixture
@@ -158,16 +170,20 @@ class GRPO:
         names = Mixture(sources).names  # wrong arguments show before the model is loaded
         policy = load_policy(self.model, self.machine)
         saved = any(self.out.glob("checkpoint-*"))
-        if not saved:  # a run stopped before its first checkpoint starts again
+        devices = connect(self.machine.device)
+        devices.wait()  # all have looked at the folder before the first of them writes
+        if devices.main and not saved:  # a run stopped before its first checkpoint starts again
             (self.out / METRICS).unlink(missing_ok=True)
         learner = Learner(policy, sources, config)
-        write_json(self.out / CONFIG, asked)
+        if devices.main:
+            write_json(self.out / CONFIG, asked)
         if saved:
             learner.load(self.out)
-        console = Console()
+        console = Console(quiet=not devices.main)
         self._learn(learner, console)
-        save_model(policy, self.out)
-        self._report(console, f"Tool-GRPO on {self.env or ' + '.join(names)}, seed {self.seed}")
+        if devices.main:
+            save_model(policy, self.out)
+            self._report(console, f"Tool-GRPO on {self.env or ' + '.join(names)}, seed {self.seed}")
         say_where(console, sources[0].env_id, self.model, self.out, self.environment.prompt)
         if learner.stopped is not None:
             told = f"Stopped early, after step {learner.step} of {self.steps}: {learner.stopped}"
@@ -213,6 +229,7 @@ class GRPO:
         from adagym.algos.evaluation import Evaluation
         from adagym.algos.learner import GRPOConfig
         from adagym.policies.sampler import SamplerConfig
+        from adagym.policies.vllm import VLLMConfig
 
         asked, stopping = self.evaluating, self.stopping
         evaluation = None
@@ -224,6 +241,8 @@ class GRPO:
             group_size=self.group_size,
             seed=self.seed,
             sampler=SamplerConfig(**asdict(self.sampling)),
+            rollout=self.engine.rollout,
+            vllm=VLLMConfig(memory=self.engine.vllm_memory),
             loss=self._loss(),
             mask_truncated=self.objective.mask_truncated,
             evaluation=evaluation,

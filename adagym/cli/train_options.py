@@ -92,12 +92,13 @@ def load_policy(model: str, machine: Machine) -> HFPolicy:
         UsageError: There is no such folder, device or model.
     """
     torch = require("torch", "train")
+    from adagym.algos.devices import own_device
     from adagym.policies.hf import HFPolicy, PolicyConfig
     from adagym.policies.lora import LoraConfig
     from adagym.policies.tiny import load_tiny
 
     try:
-        torch.empty(0, device=machine.device)
+        torch.empty(0, device=own_device(machine.device))
         if machine.threads is not None:
             torch.set_num_threads(machine.threads)
     except (RuntimeError, AssertionError) as error:  # torch says both of what this machine does not have
@@ -105,7 +106,7 @@ def load_policy(model: str, machine: Machine) -> HFPolicy:
     config = PolicyConfig(
         freeze_vision=not machine.train_vision,
         dtype=machine.dtype,
-        device=machine.device,
+        device=own_device(machine.device),
         lora=LoraConfig(machine.lora_rank, machine.lora_alpha) if machine.lora_rank else None,
         gradient_checkpointing=machine.gradient_checkpointing,
     )

@@ -78,6 +78,7 @@ class SFT:
         require("torch", "train")
         from rich.console import Console
 
+        from adagym.algos.devices import connect
         from adagym.algos.sft import SFTConfig, train
         from adagym.cli.progress import StepBar
         from adagym.evals.figures import write_json
@@ -87,7 +88,9 @@ class SFT:
         asked = asdict(self)
         del asked["out"], asked["machine"]["threads"]  # neither decides the result
         check_folder(self.out, asked, MODEL, resume=False)
-        console = Console()
+        devices = connect(self.machine.device)
+        devices.wait()  # all have looked at the folder before the first of them writes
+        console = Console(quiet=not devices.main)
         shown = self._demonstrate(environment, console)
         policy = load_policy(self.model, self.machine)
         examples, kept = _fitting(policy, shown, self.max_tokens, self.seed)
@@ -99,7 +102,9 @@ class SFT:
                 losses.append(loss)
                 advance(f"loss {loss:.3f}")
 
-            train(policy, examples, config, on_step)
+            train(policy, examples, config, on_step, devices)
+        if not devices.main:
+            return 0
         write_json(self.out / CONFIG, asked)
         lines = (json.dumps({"step": step, "loss": loss}) + "\n" for step, loss in enumerate(losses, 1))
         (self.out / METRICS).write_text("".join(lines), encoding="utf-8")

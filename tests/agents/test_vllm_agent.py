@@ -291,6 +291,7 @@ def test_the_agent_of_the_command_line(
     assert isinstance(agent, VLLMAgent)
     assert agent.config.temperature == 0
     assert agent.parallel == 64
+    assert agent.config.max_tokens == 4096  # what this model was made for
     agent.submit(conversation())
     ours = PolicyAgent(policy, agent.config)
     ours.submit(conversation())
@@ -302,6 +303,7 @@ def test_what_a_folder_tells_is_what_the_policy_knows(policy: HFPolicy, tmp_path
     from_folder, of = Coder.from_folder(tmp_path), Coder.of(policy)
     assert from_folder.banned == of.banned
     assert from_folder.end_ids == of.end_ids
+    assert from_folder.longest == of.longest == 4096
     assert from_folder.encoder.merge == of.encoder.merge
     assert from_folder.encoder.image_token_id == of.encoder.image_token_id
     (tmp_path / "generation_config.json").unlink()
@@ -321,6 +323,8 @@ def test_one_pad_per_picture() -> None:
 
 
 def test_what_cannot_be_used_is_said(policy: HFPolicy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UsageError, match="made for at most 4096"):
+        VLLMEngine("", Coder.of(policy), replace(CONFIG, max_tokens=4097))
     monkeypatch.setitem(sys.modules, "vllm", None)
     with pytest.raises(MissingExtra, match=r"adagym\[vllm\]"):
         make(policy)

@@ -35,7 +35,8 @@ from adagym.protocol import DIALECTS
 from adagym.types import Message, Task
 
 WORKER = Path(__file__).with_name("devices_worker.py")
-RATE = OptimConfig(lr=3e-3, muon_lr=3e-3, warmup=0)
+# Muon orthogonalises in bfloat16, which makes differences of 1e-7 in gradients visible; AdamW does not.
+RATE = OptimConfig(lr=3e-3, muon_lr=0.0, warmup=0)
 
 
 @pytest.fixture(scope="module")

@@ -132,3 +132,10 @@ def test_a_saved_state_goes_on_exactly() -> None:
 def test_settings_are_checked(change: dict[str, float]) -> None:
     with pytest.raises(UsageError, match="Rates must not be negative"):
         OptimConfig(**change)
+
+
+def test_adapters_are_left_to_adamw() -> None:
+    net = nn.ModuleDict({"layers": nn.ModuleDict({"q": nn.ModuleDict({"lora_A": nn.Linear(3, 2, bias=False)})})})
+    whole = nn.ModuleDict({"decoder": net})
+    kinds = [type(part) for part in Optimiser(whole, OptimConfig(), 1)._parts]
+    assert kinds == [torch.optim.AdamW]

@@ -116,12 +116,15 @@ def short(length: int) -> TokenTrace:
 def test_batches_are_of_similar_length() -> None:
     lengths = [5, 50, 7, 45, 6, 48, 5, 47] * 4
     batches = list(itertools.islice(bucketed(map(short, lengths), 4, seed=0), 8))
-    found = [[len(trace.ids) for trace in batch] for batch in batches]
+    found = [[len(trace.ids) for trace in batch] for batch, _ in batches]
     assert sorted(itertools.chain(*found)) == sorted(lengths)
     assert all(max(batch) - min(batch) <= 3 for batch in found)
-    again = [[len(trace.ids) for trace in batch] for batch in bucketed(map(short, lengths), 4, seed=0)]
-    other = [[len(trace.ids) for trace in batch] for batch in bucketed(map(short, lengths), 4, seed=1)]
+    again = [[len(trace.ids) for trace in batch] for batch, _ in bucketed(map(short, lengths), 4, seed=0)]
+    other = [[len(trace.ids) for trace in batch] for batch, _ in bucketed(map(short, lengths), 4, seed=1)]
     assert found == again != other
+    # A short batch's tokens must not count for more than a long one's: all share the window's average.
+    per_batch = sum(int(trace.sampled.sum()) for batch, _ in batches for trace in batch) / 8
+    assert [tokens for _, tokens in batches] == [per_batch] * 8
 
 
 def test_long_conversations_are_left_out_and_counted(new_policy: Callable[[int], HFPolicy]) -> None:
