@@ -50,16 +50,18 @@ class Options:
     """A model from an earlier run's cold start. Default: cold-start the embedded model."""
     cold_start_steps: int = 80
     """Steps of the cold start; enough for most turns to be well-formed."""
-    steps: int = 4
+    steps: int = 3
     """Steps to measure."""
     warm_up: int = 1
     """Steps before them that are not counted."""
-    prompts: int = 4
+    prompts: int = 8
     """Tasks per step."""
     group_size: int = 8
     """Episodes per task."""
     max_tokens: int = 1024
     """Tokens of a whole conversation."""
+    max_new_tokens: int = 160
+    """Tokens of one turn."""
     max_turns: int = 8
     """Turns of an episode."""
     micro_batch: int = 16
@@ -131,6 +133,7 @@ def measure(options: Options, model: Path) -> dict[str, float]:
         prompts=options.prompts,
         group_size=options.group_size,
         max_tokens=options.max_tokens,
+        max_new_tokens=options.max_new_tokens,
         max_turns=options.max_turns,
         micro_batch=options.micro_batch,
         tool_images=options.tool_images,
@@ -178,9 +181,10 @@ def compare(
         peaks: Peak resident megabytes.
     """
     figures: dict[str, float] = {}
-    rates = {
+    rates: dict[str, Callable[[Figures], float]] = {
         "rollout_ratio": lambda side: side.sampled_tokens / side.rollout_seconds,
         "update_ratio": lambda side: side.trained_tokens / side.update_seconds,
+        "cpu_ratio": lambda side: side.sampled_tokens / side.cpu_seconds,
     }
     for name, rate in rates.items():
         ratios = [rate(ours) / rate(theirs) for ours, theirs in pairs]

@@ -16,7 +16,7 @@ from PIL import Image
 from adagym.envs.base import ToolEnv
 from adagym.errors import UsageError
 from adagym.protocol import DIALECTS
-from adagym.types import Block, ImageBlock, TextBlock, ToolCall, ToolSpec, Trajectory
+from adagym.types import Block, ImageBlock, ToolCall, ToolSpec, Trajectory
 
 TEMPLATE = """{%- for message in messages -%}
 {{- '<|im_start|>' + ('user' if message.role == 'tool' else message.role) + '\\n' -}}

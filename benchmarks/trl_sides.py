@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from transformers import AutoModelForImageTextToText, AutoProcessor, PrinterCallback, TrainerCallback
 from trl_env import TEMPLATE, content, environment_class, rewards
 
 from adagym.agents.policy import PolicyAgent
@@ -53,6 +54,8 @@ class Settings:
     """Episodes per task."""
     max_tokens: int
     """Tokens of a whole conversation."""
+    max_new_tokens: int
+    """Tokens of one turn."""
     max_turns: int
     micro_batch: int
     """Episodes per forward pass of the update."""
@@ -92,6 +95,8 @@ class Figures:
 
     rollout_seconds: float
     update_seconds: float
+    cpu_seconds: float
+    """Processor time of the whole step, which a busy machine changes little."""
     sampled_tokens: int
     trained_tokens: int
     turns: float
@@ -140,7 +145,7 @@ def play_ours(connection: Connection, settings: Settings) -> None:
     torch.set_num_threads(settings.threads)
     policy = load_tiny(settings.model)
     sampler = SamplerConfig(
-        slots=settings.episodes, max_tokens=settings.max_tokens, max_new_tokens=settings.max_tokens
+        slots=settings.episodes, max_tokens=settings.max_tokens, max_new_tokens=settings.max_new_tokens
     )
     config = GRPOConfig(
         steps=settings.steps,
@@ -155,12 +160,14 @@ def play_ours(connection: Connection, settings: Settings) -> None:
     connection.send(memory_mb("VmRSS"))
     for step in range(1, settings.steps + 1):
         connection.recv()
+        spent = time.process_time()
         learner.learn(step)
         metrics = learner.history[-1]
         connection.send(
             Figures(
                 metrics["seconds_rollout"],
                 metrics["seconds_update"],
+                time.process_time() - spent,
                 round(metrics["sampled_tokens"] * settings.episodes),
                 int(metrics.get("trained_tokens", 0)),
                 metrics["turns"],
@@ -175,9 +182,8 @@ def play_trl(connection: Connection, settings: Settings) -> None:
     torch.set_num_threads(settings.threads)
     trainer = make_trainer(settings)
     clock = _Clock(trainer)
-    transformers = require("transformers", "train")
 
-    class Steps(transformers.TrainerCallback):  # type: ignore[misc]  # a class found at run time
+    class Steps(TrainerCallback):
         """Waits before each step and reports after it."""
 
         def on_step_begin(self, *args: Any, **kwargs: Any) -> None:
@@ -187,6 +193,7 @@ def play_trl(connection: Connection, settings: Settings) -> None:
         def on_step_end(self, *args: Any, **kwargs: Any) -> None:
             connection.send(clock.end())
 
+    trainer.remove_callback(PrinterCallback)
     trainer.add_callback(Steps())
     connection.send(memory_mb("VmRSS"))
     trainer.train()
@@ -195,13 +202,13 @@ def play_trl(connection: Connection, settings: Settings) -> None:
 
 def make_trainer(settings: Settings) -> Any:
     """TRL's trainer with the settings that mean the same as ours."""
-    trl, datasets, transformers = require("trl", "trl"), require("datasets", "trl"), require("transformers", "train")
-    from trl.chat_template_utils import qwen3_template
+    trl, datasets = require("trl", "trl"), require("datasets", "trl")
+    parsing = require("trl.chat_template_utils", "trl").qwen3_template
 
-    model = transformers.AutoModelForImageTextToText.from_pretrained(settings.model, dtype=torch.float32)
+    model = AutoModelForImageTextToText.from_pretrained(settings.model, dtype=torch.float32)
     model.model.visual.requires_grad_(False)
-    processor = transformers.AutoProcessor.from_pretrained(settings.model, chat_template=TEMPLATE)
-    processor.tokenizer.response_template = qwen3_template
+    processor = AutoProcessor.from_pretrained(settings.model, chat_template=TEMPLATE)
+    processor.tokenizer.response_template = parsing
     probe = settings.make_env()
     probe.reset(options={"task": 0})
     opening = [
@@ -220,6 +227,7 @@ def make_trainer(settings: Settings) -> Any:
         steps_per_generation=accumulation,
         num_generations=settings.group_size,
         max_completion_length=settings.max_tokens - _prompt_length(processor, probe.messages),
+        generation_kwargs={"max_new_tokens": settings.max_new_tokens},
         max_tool_calling_iterations=settings.max_turns - 1,
         max_steps=settings.steps,
         learning_rate=settings.lr,
@@ -260,6 +268,7 @@ class _Clock:
     def __init__(self, trainer: Any) -> None:
         self._rollout = 0.0
         self._began = 0.0
+        self._spent = 0.0
         self._output: tuple[Any, ...] = ()
         self._rewards: Any = None
         self._wrap(trainer, "_generate", self._generated)
@@ -267,17 +276,19 @@ class _Clock:
 
     def begin(self) -> None:
         """A step starts; until the end of ``_generate`` everything is rollout, the resets included."""
+        self._spent = time.process_time()
         self._began = time.perf_counter()
 
     def end(self) -> Figures:
         """The step is over."""
         seconds = time.perf_counter() - self._began
+        spent = time.process_time() - self._spent
         masks, completions = self._output[2], self._output[3]
         tokens = sum(sum(mask) for mask in masks)
         turns = [sum(message["role"] == "assistant" for message in completion) for completion in completions]
         scores = self._rewards.nansum(dim=1)
         return Figures(
-            self._rollout, seconds - self._rollout, tokens, tokens, float(np.mean(turns)), float(scores.mean())
+            self._rollout, seconds - self._rollout, spent, tokens, tokens, float(np.mean(turns)), float(scores.mean())
         )
 
     def _generated(self, began: float, output: Any) -> None:
@@ -303,9 +314,7 @@ class _Clock:
 
 def _prompt_length(processor: Any, messages: Sequence[Message]) -> int:
     conversation = [{"role": message.role, "content": content(message.content)} for message in messages]
-    encoded = processor.apply_chat_template(
-        [conversation], add_generation_prompt=True, tokenize=True, return_dict=True
-    )
+    encoded = processor.apply_chat_template([conversation], add_generation_prompt=True, tokenize=True, return_dict=True)
     return len(encoded["input_ids"][0])
 
 
@@ -370,7 +379,7 @@ def agree(connection: Connection, settings: Settings) -> None:
     """Compare advantages and loss of two groups; sends the differences and the values."""
     torch.set_num_threads(settings.threads)
     policy = load_tiny(settings.model)
-    sampler = SamplerConfig(slots=8, max_tokens=settings.max_tokens, max_new_tokens=settings.max_tokens)
+    sampler = SamplerConfig(slots=8, max_tokens=settings.max_tokens, max_new_tokens=settings.max_new_tokens)
     collector = Collector(settings.make_env, PolicyAgent(policy, sampler), 8)
     jobs = [Job(group, settings.seed, f"group-{group}") for group in range(2) for _ in range(settings.group_size)]
     rollouts = sorted(collector.collect(jobs), key=lambda rollout: rollout.index)

@@ -61,6 +61,8 @@ OTHERS = (
     "Marks a box on a picture",
     "Draws lines on an image",
 )
+TOLD = ("Use {moves}.", "Take along the moves {moves}.", "It is {moves} that is to be used.", "The moves are {moves}")
+"""Added to an order that comes with moves, which are to be handed over too."""
 ORDERS = (
     "Look for {things} in the picture. Have a {field} made from all of them and report it.",
     "Where are {things}? Get the {field} for them and answer it.",
@@ -116,8 +118,10 @@ class _Errand:
         self.find = spec(names[0], str(rng.choice(FINDS)) if quest else FINDS[0], tuple(picked[:2]))
         self.things = [str(thing) for thing in rng.choice(OBJECTS, size=int(rng.integers(1, 5)), replace=False)]
         works = str(rng.choice(WORKS)) if quest else WORKS[0]
-        self.join = spec(names[1], works, tuple(picked[2 : 2 + len(self.things)]))
-        self.tools = (self.find, self.join, *self._others(names[2:], picked[6:])) if quest else (self.find, self.join)
+        self.told = moves(rng) if rng.random() < 0.4 else None
+        taken = 2 + len(self.things) + (self.told is not None)
+        self.join = spec(names[1], works, tuple(picked[2:taken]))
+        self.tools = (self.find, self.join, *self._others(names[2:], picked[7:])) if quest else (self.find, self.join)
         self.list_field = str(rng.choice(LIST_FIELDS))
         self.move_field = str(rng.choice(MOVE_FIELDS))
         self.picture: Array | None = MapImage(map_rows(rng), cell=CELL).load() if rng.random() < 0.2 else None
@@ -126,9 +130,10 @@ class _Errand:
 
     def document(self) -> Document:
         """Write the whole conversation."""
-        order = self.rng.permutation(len(self.tools)) if self.quest else range(len(self.tools))
+        shuffled = self.quest and self.rng.random() < 0.4
+        order = self.rng.permutation(len(self.tools)) if shuffled else range(len(self.tools))
         messages = [system(self.dialect, tuple(self.tools[index] for index in order)), self._order()]
-        given: dict[str, Pairs | list[int]] = {}
+        given: dict[str, Pairs | list[int] | str] = {}
         for index, thing in enumerate(self.things):
             arguments = dict(zip(self.find.properties, ("img_1", thing), strict=True))
             last = index + 1 == len(self.things)
@@ -138,6 +143,8 @@ class _Errand:
             note = "" if found else "Nothing was found."
             result = ToolResult(self.find.name, "success", note, data={self.list_field: found})
             messages += self._turn(ToolCall(self.find.name, arguments), f"I look for the {thing}.", result, index + 2)
+        if self.told is not None:
+            given[self.join.properties[-1]] = self.told
         return self._finish(messages, ToolCall(self.join.name, given))
 
     def _finish(self, messages: list[Message], call: ToolCall) -> Document:
@@ -172,6 +179,8 @@ class _Errand:
                 f"Find with {self.find.name}: {things}. Then give all to {self.join.name} "
                 f"and report its {self.move_field}."
             )
+        if self.told is not None:
+            text += " " + str(self.rng.choice(TOLD)).format(moves=self.told)
         blocks = () if self.picture is None else (ImageBlock("img_1", self.picture),)
         return Message("user", (*blocks, TextBlock(text)))
 
@@ -196,9 +205,9 @@ def map_rows(rng: np.random.Generator) -> tuple[str, ...]:
 
 
 def _names(rng: np.random.Generator, coded: bool) -> tuple[list[str], list[str]]:
-    """Names of up to four tools and ten parameters."""
+    """Names of up to four tools and eleven parameters."""
     if coded:
-        codes = code_names(rng, 14)
+        codes = code_names(rng, 15)
         return codes[:4], codes[4:]
     tools = [str(name) for name in rng.choice(TOOL_NAMES, size=4, replace=False)]
-    return tools, [str(name) for name in rng.choice(PARAMETERS, size=10, replace=False)]
+    return tools, [str(name) for name in rng.choice(PARAMETERS, size=11, replace=False)]

@@ -63,7 +63,7 @@ def say(text: str) -> Message:
 def code_names(rng: np.random.Generator, count: int) -> list[str]:
     """Different names that mean nothing, all of one to three letters and digits, such as ``k`` or ``q7a``."""
     letters = list(string.ascii_letters + string.digits)
-    length = int(rng.choice([1, 2, 3], p=[0.6, 0.2, 0.2]))
+    length = int(rng.choice([1, 2, 3], p=[0.8, 0.1, 0.1]))
     names: list[str] = []
     while len(names) < count:
         name = "".join(rng.choice(letters, size=length))

@@ -20,7 +20,18 @@ import numpy as np
 
 from adagym.envs.tiles import MapImage
 from adagym.policies.errands import common, errand, map_rows, quest
-from adagym.policies.made_up import CELL, Document, Pairs, any_dialect, ask, centre, moves, pairs, say, system
+from adagym.policies.made_up import (
+    CELL,
+    Document,
+    Pairs,
+    any_dialect,
+    ask,
+    centre,
+    moves,
+    pairs,
+    say,
+    system,
+)
 from adagym.protocol.base import dumps
 from adagym.types import ImageBlock, Message, TextBlock
 

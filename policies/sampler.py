@@ -168,6 +168,8 @@ class Sampler:
         self._waiting = [(other, chunk) for other, chunk in self._waiting if other is not episode]
         # In order, so that a sampler without episodes is as good as new: a resumed run repeats its batches exactly.
         self._free = sorted([*self._free, episode.slot], reverse=True)
+        if not self._episodes:
+            self._cache.release()  # an update between two batches has better use for the memory
         return episode.trace()
 
     def _admit(self) -> list[Turn]:

@@ -90,6 +90,12 @@ class SlotCache(Cache):
         # Rows 0..B-1 in order can be viewed without copying.
         self.whole = bool((rows == torch.arange(len(rows), device=rows.device)).all())
 
+    def release(self) -> None:
+        """Give the memory back; the next forward pass allocates it again."""
+        for layer in self._rows:
+            layer.keys = layer.values = None
+            layer.is_initialized = False
+
     def copy(self, source: int, targets: list[int], length: int) -> None:
         """Copy the first ``length`` tokens of one row to others (a prompt shared by a group)."""
         for layer in self._rows:
