@@ -111,28 +111,28 @@ def train(
         if drawn is None:
             raise UsageError(f"The examples ran out after {step} of {config.steps} steps; give an endless stream.")
         traces, tokens = drawn
-        loss = _backward(policy, share(traces, devices), tokens)
+        summed = _backward(policy, share(traces, devices), tokens)
         devices.sum_gradients(optimiser.parameters)
         optimiser.step()
-        on_step(step, sum(devices.gather([loss])))
+        on_step(step, sum(devices.gather([summed])) / sum(int(trace.sampled.sum()) for trace in traces))
     policy.model.eval()
     return fitting.dropped
 
 
 def _backward(policy: HFPolicy, traces: Sequence[TokenTrace], tokens: float) -> float:
-    """Add the gradient of some of a batch's examples; return their part of its loss.
+    """Add the gradient of some of a batch's examples; return their summed negative log-likelihood, in nats.
 
     Args:
         policy: Holds the gradient.
         traces: A process's share, which may be none.
-        tokens: What the summed loss is divided by.
+        tokens: What the sum is divided by for the gradient.
     """
     if not traces:
         return 0.0
     logprobs, _ = policy.token_logprobs(collate(traces))
-    loss = -logprobs.sum() / tokens
-    loss.backward()  # type: ignore[no-untyped-call]  # torch has no types here
-    return loss.item()
+    summed = -logprobs.sum()
+    (summed / tokens).backward()  # type: ignore[no-untyped-call]  # torch has no types here
+    return summed.item()
 
 
 def bucketed(examples: Iterator[TokenTrace], batch_size: int, seed: int) -> Iterator[tuple[list[TokenTrace], float]]:

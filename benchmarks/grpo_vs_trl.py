@@ -12,7 +12,8 @@ same text as ours, so both models read the same tokens. What is left to differ:
 - A malformed call ends the episode in TRL; here the model is told and may try again.
 
 A rollout lasts from the first reset until all rewards are known; the update is the rest of the step. Ratios are
-medians over the steps, ours over TRL's. ``memory_ratio`` compares the peaks of resident memory, with everything that
+medians over the steps, ours over TRL's; those named ``cpu`` count processor time, which other work on the machine
+changes less than the wall's. ``memory_ratio`` compares the peaks of resident memory, with everything that
 either side imports; ``memory_ratio_above_load`` what each needs on top of what it held before its first step.
 
 Then both compute advantages and loss of one fixed batch, with made-up rewards and old log-probabilities.
@@ -184,7 +185,8 @@ def compare(
     rates: dict[str, Callable[[Figures], float]] = {
         "rollout_ratio": lambda side: side.sampled_tokens / side.rollout_seconds,
         "update_ratio": lambda side: side.trained_tokens / side.update_seconds,
-        "cpu_ratio": lambda side: side.sampled_tokens / side.cpu_seconds,
+        "rollout_cpu_ratio": lambda side: side.sampled_tokens / side.rollout_cpu_seconds,
+        "update_cpu_ratio": lambda side: side.trained_tokens / side.update_cpu_seconds,
     }
     for name, rate in rates.items():
         ratios = [rate(ours) / rate(theirs) for ours, theirs in pairs]

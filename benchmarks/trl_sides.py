@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from transformers import AutoModelForImageTextToText, AutoProcessor, PrinterCallback, TrainerCallback
 from trl_env import TEMPLATE, content, environment_class, rewards
 
@@ -36,6 +37,7 @@ ENV = "adagym/VSPNavigation-v0"
 SIDE = 6
 """All maps have one side, so that all prompts have one length and both token budgets are the same."""
 CLIP = 0.2
+Times = NDArray[np.float64]
 TRL_EPS = 1e-4
 """What TRL adds to a group's standard deviation; ours adds 1e-6 unless told otherwise."""
 
@@ -95,8 +97,9 @@ class Figures:
 
     rollout_seconds: float
     update_seconds: float
-    cpu_seconds: float
-    """Processor time of the whole step, which a busy machine changes little."""
+    rollout_cpu_seconds: float
+    """Processor time, which a busy machine changes less than the wall's."""
+    update_cpu_seconds: float
     sampled_tokens: int
     trained_tokens: int
     turns: float
@@ -133,6 +136,13 @@ def cold_start(settings: Settings, steps: int) -> None:
 class _Ours(GRPO):
     """Our learner on the tasks of the source in order, so that both sides play the same ones in the same step."""
 
+    spent_at_update = 0.0
+    """Processor time when the last update began."""
+
+    def _update(self, rollouts: Sequence[Rollout]) -> dict[str, float]:
+        self.spent_at_update = time.process_time()
+        return super()._update(rollouts)
+
     def _jobs(self) -> list[Job]:
         size = self.config.group_size
         first = self.step * self.config.prompts
@@ -167,7 +177,8 @@ def play_ours(connection: Connection, settings: Settings) -> None:
             Figures(
                 metrics["seconds_rollout"],
                 metrics["seconds_update"],
-                time.process_time() - spent,
+                learner.spent_at_update - spent,
+                time.process_time() - learner.spent_at_update,
                 round(metrics["sampled_tokens"] * settings.episodes),
                 int(metrics.get("trained_tokens", 0)),
                 metrics["turns"],
@@ -262,13 +273,11 @@ class _Clock:
     """Times TRL's step from outside. The rollout ends when the episodes and their rewards are known.
 
     What TRL does between the two (padding, and the pixels of all pictures) serves the update and counts there,
-    as it does on our side.
+    as it does on our side. Times are pairs of wall and processor seconds.
     """
 
     def __init__(self, trainer: Any) -> None:
-        self._rollout = 0.0
-        self._began = 0.0
-        self._spent = 0.0
+        self._rollout = self._began = np.zeros(2)
         self._output: tuple[Any, ...] = ()
         self._rewards: Any = None
         self._wrap(trainer, "_generate", self._generated)
@@ -276,40 +285,41 @@ class _Clock:
 
     def begin(self) -> None:
         """A step starts; until the end of ``_generate`` everything is rollout, the resets included."""
-        self._spent = time.process_time()
-        self._began = time.perf_counter()
+        self._began = _now()
 
     def end(self) -> Figures:
         """The step is over."""
-        seconds = time.perf_counter() - self._began
-        spent = time.process_time() - self._spent
+        update = _now() - self._began - self._rollout
         masks, completions = self._output[2], self._output[3]
         tokens = sum(sum(mask) for mask in masks)
         turns = [sum(message["role"] == "assistant" for message in completion) for completion in completions]
-        scores = self._rewards.nansum(dim=1)
-        return Figures(
-            self._rollout, seconds - self._rollout, spent, tokens, tokens, float(np.mean(turns)), float(scores.mean())
-        )
+        reward = float(self._rewards.nansum(dim=1).mean())
+        (rollout, rollout_cpu), (rest, rest_cpu) = self._rollout.tolist(), update.tolist()
+        return Figures(rollout, rest, rollout_cpu, rest_cpu, tokens, tokens, float(np.mean(turns)), reward)
 
-    def _generated(self, began: float, output: Any) -> None:
-        self._rollout = time.perf_counter() - self._began
+    def _generated(self, began: Times, output: Any) -> None:
+        self._rollout = _now() - self._began
         self._output = output
 
-    def _scored(self, began: float, output: Any) -> None:
-        self._rollout += time.perf_counter() - began
+    def _scored(self, began: Times, output: Any) -> None:
+        self._rollout = self._rollout + _now() - began
         self._rewards = output
 
     @staticmethod
-    def _wrap(owner: Any, name: str, after: Callable[[float, Any], None]) -> None:
+    def _wrap(owner: Any, name: str, after: Callable[[Times, Any], None]) -> None:
         method = getattr(owner, name)
 
         def timed(*args: Any, **kwargs: Any) -> Any:
-            began = time.perf_counter()
+            began = _now()
             output = method(*args, **kwargs)
             after(began, output)
             return output
 
         setattr(owner, name, timed)
+
+
+def _now() -> Times:
+    return np.array([time.perf_counter(), time.process_time()])
 
 
 def _prompt_length(processor: Any, messages: Sequence[Message]) -> int:
@@ -340,7 +350,7 @@ def fixed_batch(rollouts: Sequence[Rollout], encoder: Encoder, seed: int) -> Fix
     return Fixed(batch, scores, tuple(str(rollout.job.group) for rollout in rollouts), prompts)
 
 
-def our_loss(policy: HFPolicy, fixed: Fixed) -> tuple[np.ndarray[Any, Any], float]:
+def our_loss(policy: HFPolicy, fixed: Fixed) -> tuple[NDArray[np.float64], float]:
     """Our advantages and loss of the batch, with TRL's addition to the deviation; the policy stays as it is."""
     values = advantages(fixed.rewards, fixed.groups, eps=TRL_EPS).values
     frozen = OptimConfig(lr=0.0, muon_lr=0.0)
@@ -349,7 +359,7 @@ def our_loss(policy: HFPolicy, fixed: Fixed) -> tuple[np.ndarray[Any, Any], floa
     return values, stats.loss
 
 
-def trl_loss(trainer: Any, fixed: Fixed) -> tuple[np.ndarray[Any, Any], float]:
+def trl_loss(trainer: Any, fixed: Fixed) -> tuple[NDArray[np.float64], float]:
     """TRL's advantages and loss of the batch, computed by its trainer after a rollout that returns the batch."""
     batch = fixed.batch
     rows = range(len(batch.lengths))

@@ -95,7 +95,9 @@ class Encoder:
         digest = self.digest(image)
         found = self._pixels.get(digest)
         if found is None:
-            features = self._image_processor(images=[image], return_tensors="pt")
+            # Pictures that were read from disk are read-only, which torch warns about.
+            writable = image if image.flags.writeable else image.copy()
+            features = self._image_processor(images=[writable], return_tensors="pt")
             time, height, width = features["image_grid_thw"][0].tolist()
             found = Pixels(features["pixel_values"], (time, height, width))
             self._pixels[digest] = found

@@ -53,6 +53,8 @@ class SFT:
     """tiny, tiny:DIR, or the folder of a transformers image-text model."""
     agent: Literal["expert", "apprentice"] = "expert"
     """Who demonstrates; the apprentice is not always right, so that something is left to learn."""
+    data: Path | None = None
+    """Learn from saved episodes instead: a folder that `adagym curate` or `eval` wrote, or its episodes.jsonl."""
     n: int = 800
     """Demonstrations, on the first tasks of the source."""
     steps: int = 240
@@ -73,8 +75,6 @@ class SFT:
         environment = env_class(self.env)
         if self.n < 1:
             raise UsageError(f"n is {self.n}; give at least one demonstration.")
-        if self.agent == "apprentice" and environment.family != "vsp_navigation":
-            raise UsageError(f"The apprentice plays vsp_navigation, not {environment.family}; use --agent expert.")
         require("torch", "train")
         from rich.console import Console
 
@@ -87,14 +87,15 @@ class SFT:
         config = SFTConfig(self.steps, self.batch_size, self.max_tokens, self.seed, optim=optim(self.rates))
         asked = asdict(self)
         del asked["out"], asked["machine"]["threads"]  # neither decides the result
+        asked["data"] = None if self.data is None else str(self.data)
         check_folder(self.out, asked, MODEL, resume=False)
         devices = connect(self.machine.device)
         devices.wait()  # all have looked at the folder before the first of them writes
         console = Console(quiet=not devices.main)
-        shown = self._demonstrate(environment, console)
+        shown = self._demonstrate(environment, console) if self.data is None else _saved(self.data)
         policy = load_policy(self.model, self.machine)
         examples, kept = _fitting(policy, shown, self.max_tokens, self.seed)
-        console.print(f"{kept} of {self.n} demonstrations to learn from", highlight=False)
+        console.print(f"{kept} of {len(shown)} demonstrations to learn from", highlight=False)
         losses: list[float] = []
         with StepBar(console, "cold start", self.steps) as advance:
 
@@ -131,6 +132,21 @@ class SFT:
         if not shown:
             raise UsageError(f"No demonstration of `{self.agent}` ended in an answer; allow more with --max-turns.")
         return shown
+
+
+def _saved(path: Path) -> list[Trajectory]:
+    """The episodes of a run that came to an answer.
+
+    Raises:
+        UsageError: There is none.
+    """
+    from adagym.store import read_trajectories
+
+    file = path / "episodes.jsonl" if path.is_dir() else path
+    found = [trajectory for trajectory in read_trajectories(file) if trajectory.outcome == "answered"]
+    if not found:
+        raise UsageError(f"`{file}` holds no episode with an answer; give a folder that `adagym curate` wrote.")
+    return found
 
 
 def _fitting(policy: HFPolicy, shown: Sequence[Trajectory], limit: int, seed: int) -> tuple[Any, int]:

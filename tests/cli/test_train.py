@@ -177,7 +177,25 @@ def test_an_unknown_environment_gets_a_suggestion(tmp_path: Path, capsys: pytest
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_apprentice_knows_navigation_only(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    options = ["--agent", "apprentice", "--out", str(tmp_path / "run")]
-    assert main(["train", "sft", "adagym/VSPVerification-v0", *options]) == 2
-    assert "use --agent expert" in capsys.readouterr().err
+def test_sft_learns_from_saved_episodes(model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    played = tmp_path / "played"
+    env = "adagym/VSPVerification-v0"
+    tasks = ("--tasks", "vsp-generated:sides=3,n=5")
+    assert main(["eval", env, "--agent", "expert", "--out", str(played), "--prompt", "brief", *tasks]) == 0
+    for number, data in enumerate((played, played / "episodes.jsonl")):
+        out = tmp_path / f"run-{number}"
+        options = ("--model", f"tiny:{model}", "--data", str(data), "--steps", "2", "--max-tokens", "4096")
+        assert sft(out, *options) == 0
+        assert "5 of 5 demonstrations to learn from" in capsys.readouterr().out
+        assert json.loads((out / "config.json").read_text())["data"] == str(data)
+    assert metrics(tmp_path / "run-0") == metrics(tmp_path / "run-1")
+
+
+def test_saved_episodes_without_an_answer_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    empty = tmp_path / "episodes.jsonl"
+    empty.write_text("")
+    assert sft(tmp_path / "run", "--data", str(empty)) == 2
+    assert "holds no episode with an answer" in capsys.readouterr().err
+    assert sft(tmp_path / "run", "--data", str(tmp_path / "nowhere")) == 2
+    assert "nowhere cannot be read" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
