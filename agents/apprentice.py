@@ -96,9 +96,9 @@ class Ways:
 
 
 def judged(points: Sequence[Sequence[int]], holes: Sequence[Sequence[int]]) -> tuple[str, bool]:
-    """A thought that names the first point of a path that is a hole, and whether none is."""
-    met = next(([x, y] for x, y in points if [x, y] in [list(hole) for hole in holes]), None)
-    return ("No point is a hole." if met is None else f"The path meets the hole [{met[0]}, {met[1]}]."), met is None
+    """A thought that names the points of a path that are holes, and whether there are none."""
+    met = [list(point) for point in points if list(point) in [list(hole) for hole in holes]]
+    return f"On the path and a hole: {met}", not met
 
 
 def straight(start: Sequence[int], goal: Sequence[int], cell: int, across_first: bool = False) -> str:

@@ -215,8 +215,10 @@ def update(
     totals, drift, norm, begun = _Totals(), 0.0, 0.0, optimiser.steps
     for part in np.array_split(np.arange(len(counts)), min(config.minibatches, len(counts))):
         extent = _Extent(len(part), sum(counts[index] for index in part))
-        # Episodes of similar length share a pass; the order inside a minibatch does not change its gradient.
-        order = sorted((i - first for i in part.tolist() if 0 <= i - first < len(own)), key=lambda r: batch.lengths[r])
+        # Episodes of similar length share a pass; the order inside a minibatch does not change its gradient. The
+        # longest come first: shorter ones then fit into the memory they leave.
+        mine = [i - first for i in part.tolist() if 0 <= i - first < len(own)]
+        order = sorted(mine, key=lambda row: -batch.lengths[row])
         for begin in range(0, len(order), config.micro_batch):
             rows = order[begin : begin + config.micro_batch]
             some = batch.select(rows)

@@ -54,6 +54,7 @@ STAGES = (
     Stage(800, 800, {"errand": 0.8, "repeat": 0.2}, lr=1.5e-3, muon_lr=2.5e-3),
     Stage(1300, 1300, {"errand": 0.15, "quest": 0.45, "common": 0.3, "repeat": 0.1}, lr=2e-3, muon_lr=3e-3),
     Stage(2200, 2200, {"errand": 0.2, "quest": 0.35, "common": 0.35, "repeat": 0.1}, lr=2e-3, muon_lr=3e-3),
+    Stage(4400, 4400, {"errand": 0.12, "quest": 0.4, "common": 0.4, "repeat": 0.08}, lr=2.5e-3, muon_lr=4e-3),
 )
 """Carrying values between tools; half of it reading pictures; carrying again, until the rates are zero; and last tools
 that have to be told apart by what they are said to do, and lists that have to be compared."""

@@ -51,7 +51,7 @@ class Options:
     """A model from an earlier run's cold start. Default: cold-start the embedded model."""
     cold_start_steps: int = 80
     """Steps of the cold start; enough for most turns to be well-formed."""
-    steps: int = 3
+    steps: int = 2
     """Steps to measure."""
     warm_up: int = 1
     """Steps before them that are not counted."""

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from transformers import AutoModelForImageTextToText, AutoProcessor, PrinterCallback, TrainerCallback
+from transformers import PrinterCallback, TrainerCallback
 from trl_env import TEMPLATE, content, environment_class, rewards
 
 from adagym.agents.policy import PolicyAgent
@@ -216,9 +216,9 @@ def make_trainer(settings: Settings) -> Any:
     trl, datasets = require("trl", "trl"), require("datasets", "trl")
     parsing = require("trl.chat_template_utils", "trl").qwen3_template
 
-    model = AutoModelForImageTextToText.from_pretrained(settings.model, dtype=torch.float32)
-    model.model.visual.requires_grad_(False)
-    processor = AutoProcessor.from_pretrained(settings.model, chat_template=TEMPLATE)
+    policy = load_tiny(settings.model)  # freezes the vision tower as on our side
+    processor = policy.processor
+    processor.chat_template = TEMPLATE
     processor.tokenizer.response_template = parsing
     probe = settings.make_env()
     probe.reset(options={"task": 0})
@@ -238,7 +238,8 @@ def make_trainer(settings: Settings) -> Any:
         steps_per_generation=accumulation,
         num_generations=settings.group_size,
         max_completion_length=settings.max_tokens - _prompt_length(processor, probe.messages),
-        generation_kwargs={"max_new_tokens": settings.max_new_tokens},
+        # Neither side samples control tokens; TRL fails on a video pad that it sampled itself.
+        generation_kwargs={"max_new_tokens": settings.max_new_tokens, "suppress_tokens": policy.banned.tolist()},
         max_tool_calling_iterations=settings.max_turns - 1,
         max_steps=settings.steps,
         learning_rate=settings.lr,
@@ -260,7 +261,7 @@ def make_trainer(settings: Settings) -> Any:
         disable_tqdm=True,
     )
     return trl.GRPOTrainer(
-        model=model,
+        model=policy.model,
         reward_funcs=rewards,
         args=args,
         train_dataset=datasets.Dataset.from_list(rows),
@@ -351,7 +352,7 @@ def fixed_batch(rollouts: Sequence[Rollout], encoder: Encoder, seed: int) -> Fix
 
 
 def our_loss(policy: HFPolicy, fixed: Fixed) -> tuple[NDArray[np.float64], float]:
-    """Our advantages and loss of the batch, with TRL's addition to the deviation; the policy stays as it is."""
+    """Our advantages and loss of the batch, with TRL's addition to the deviation; the weights stay as they are."""
     values = advantages(fixed.rewards, fixed.groups, eps=TRL_EPS).values
     frozen = OptimConfig(lr=0.0, muon_lr=0.0)
     config = LossConfig(clip=CLIP, micro_batch=4, optim=frozen)
@@ -394,6 +395,7 @@ def agree(connection: Connection, settings: Settings) -> None:
     jobs = [Job(group, settings.seed, f"group-{group}") for group in range(2) for _ in range(settings.group_size)]
     rollouts = sorted(collector.collect(jobs), key=lambda rollout: rollout.index)
     fixed = fixed_batch(rollouts, policy.encoder, settings.seed)
+    policy.banned = policy.banned[:0]  # TRL does not rule control tokens out
     ours, loss = our_loss(policy, fixed)
     theirs, their_loss = trl_loss(make_trainer(settings), fixed)
     connection.send(

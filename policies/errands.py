@@ -82,27 +82,26 @@ def quest(rng: np.random.Generator) -> Document:
 
 
 def common(rng: np.random.Generator) -> Document:
-    """Find two lists of places and report the first of the second that is also on the first."""
+    """Find two lists of places and report those of the second that are also on the first."""
     dialect = any_dialect(rng)
-    find = spec(
-        code_names(rng, 1)[0] if rng.random() < 0.5 else str(rng.choice(TOOL_NAMES)),
-        str(rng.choice(FINDS)),
-        ("in", "what"),
-    )
+    name = code_names(rng, 1)[0] if rng.random() < 0.5 else str(rng.choice(TOOL_NAMES))
+    find = spec(name, str(rng.choice(FINDS)), ("in", "what"))
     things = [str(thing) for thing in rng.choice(OBJECTS, size=2, replace=False)]
     trail = trail_of(rng)
-    listed = [place for place in pairs(rng, 1, 24) if place not in trail]
-    if rng.random() < 0.55:
-        listed.insert(int(rng.integers(len(listed) + 1)), trail[int(rng.integers(len(trail)))])
+    listed = [place for place in pairs(rng, 1, 20) if place not in trail]
+    share = rng.choice([0.0, 0.2, 0.5])
+    for place in trail:
+        if rng.random() < share:
+            listed.insert(int(rng.integers(len(listed) + 1)), place)
     field = str(rng.choice(LIST_FIELDS))
     messages = [system(dialect, (find,)), ask(f"Find {' and '.join(things)}. Is any {things[1]} also a {things[0]}?")]
     for thing, places in zip(things, (listed, trail), strict=True):
         call = ToolCall(find.name, {"in": "img_1", "what": thing})
         messages.append(say(dialect.write_call(call, f"I look for the {thing}.")))
         messages.append(dialect.observe(ToolResult(find.name, "success", data={field: places}), ()))
-    shared = next((place for place in trail if place in listed), None)
-    think = "None is." if shared is None else f"{dumps(shared)} is both."
-    messages.append(say(dialect.write_answer("none" if shared is None else dumps(shared), think)))
+    shared = [place for place in trail if place in listed]
+    answer = "yes" if shared else "no"
+    messages.append(say(dialect.write_answer(answer, f"Both: {dumps(shared)}")))
     return Document("common", tuple(messages))
 
 

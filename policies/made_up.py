@@ -97,7 +97,7 @@ def moves(rng: np.random.Generator) -> str:
 
 
 def trail_of(rng: np.random.Generator) -> Pairs:
-    """1 to 12 places, each beside the one before it; places may recur."""
+    """1 to 12 places, each once, in the order in which a walk from cell to cell meets them."""
     side = int(rng.choice(SIDES))
     cell = rng.integers(0, side, size=2)
     places = [centre(int(cell[0]), int(cell[1]))]
@@ -105,5 +105,7 @@ def trail_of(rng: np.random.Generator) -> Pairs:
         axis = int(rng.integers(2))
         step = 1 if cell[axis] == 0 else -1 if cell[axis] == side - 1 else int(rng.choice([-1, 1]))
         cell[axis] += step
-        places.append(centre(int(cell[0]), int(cell[1])))
+        place = centre(int(cell[0]), int(cell[1]))
+        if place not in places:
+            places.append(place)
     return places

@@ -5,7 +5,7 @@ Conversations of these kinds, drawn at random from a seed:
 - *scan*: list the objects on a map picture with their pixel coordinates (perception);
 - *repeat*: copy a list of coordinates or of moves;
 - *errand* and *quest*: carry values between made-up tools (:mod:`adagym.policies.errands`);
-- *common*: find out whether two lists of places that a made-up tool returned have one in common.
+- *common*: find out which places two lists that a made-up tool returned have in common.
 
 It has seen neither the navigation nor the verification task nor the name of any tool of adagym: the tools,
 their parameters and their result fields here are invented.

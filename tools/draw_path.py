@@ -1,7 +1,7 @@
 """Draw2DPath: a sequence of moves drawn on the picture with arrow heads.
 
 Unlike the original it refuses directions it does not know and paths that leave the picture, and it says in numbers
-where the path leads, which the original only shows.
+which points the path passes, each once, which the original only shows.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def draw_2d_path(
     line_width: int = 3,
     line_color: str = "red",
 ) -> ToolOutput:
-    """Draw a path of moves on an image and return the points it passes. Each move ends with an arrow head.
+    """Draw a path of moves on an image and return the points it passes, each once. Each move ends with an arrow head.
 
     Args:
         image: The image to draw on, for example img_1.
@@ -55,7 +55,8 @@ def draw_2d_path(
             raise _invalid(f"Move {number} ({move}) leaves the image of {width}x{height} pixels.", "directions")
         points.append((x, y))
     picture = draw_arrows(image, points, COLOURS[line_color], line_width)
-    return ToolOutput({"points": [list(point) for point in points]}, (picture,), "Path drawn successfully")
+    passed = [list(point) for point in dict.fromkeys(points)]
+    return ToolOutput({"points": passed}, (picture,), "Path drawn successfully")
 
 
 def _moves(directions: str) -> str:

@@ -47,7 +47,8 @@ TOLD = ",told=0.5"
 MIX = Mix(careful=0.5, hasty=0.0, guess=0.5)
 K = 4
 """Episodes per task and condition; the paper takes 8."""
-SCORED_TASKS = 192
+SCORED_PER_PROMPT = 24
+"""Training tasks per task of a step; each of them is scored."""
 ARMS = {"TC": "tc", "accuracy only": "accuracy", "Tool-GRPO": "tool_grpo", "AT-GRPO": "at_grpo"}
 """Label to name; those that are trained are named as their preset."""
 
@@ -83,7 +84,7 @@ def arms(seed: int, options: Options) -> Outcome:
 
 def _scored(policy: HFPolicy, options: Options, seed: int) -> Sequence[Task]:
     """Training tasks with their Tool Benefit Scores."""
-    origin = source(NAVIGATION, seed + 1000, n=SCORED_TASKS, extra=TOLD)
+    origin = source(NAVIGATION, seed + 1000, n=SCORED_PER_PROMPT * options.prompts, extra=TOLD)
     tasks = list(maker(origin)().unwrapped.tasks)
     envs = {"with": maker(origin), "without": maker(Source(NAVIGATION, {**origin.env, "tools": ()}))}
     agent = PolicyAgent(policy, SamplerConfig(slots=64, max_tokens=1200, max_new_tokens=MAX_NEW_TOKENS))

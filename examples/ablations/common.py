@@ -12,13 +12,14 @@ import multiprocessing
 import statistics
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
+import numpy as np
 import torch
 from rich.console import Console
 
@@ -31,9 +32,12 @@ from adagym.algos.grpo import LossConfig
 from adagym.algos.learner import GRPO, GRPOConfig
 from adagym.algos.mixture import Source
 from adagym.algos.optim import OptimConfig
-from adagym.algos.sft import SFTConfig, train
+from adagym.algos.pretrain import STOP
+from adagym.algos.sft import SFTConfig, tokenise, train
 from adagym.evals.figures import publish, write_json
+from adagym.policies.base import TokenTrace
 from adagym.policies.hf import HFPolicy
+from adagym.policies.pretraining import documents
 from adagym.policies.sampler import SamplerConfig
 from adagym.types import Trajectory
 
@@ -107,11 +111,33 @@ def lessons(origin: Source, agent: Agent, options: Options, seed: int) -> list[T
     return demonstrations(maker(origin), agent, options.lessons, seed)
 
 
-def cold_start(policy: HFPolicy, shown: Sequence[Trajectory], options: Options, seed: int) -> None:
-    """Imitate demonstrations."""
+def cold_start(
+    policy: HFPolicy, shown: Sequence[Trajectory], options: Options, seed: int, general: float = 0.0
+) -> None:
+    """Imitate demonstrations.
+
+    Args:
+        policy: Trained in place.
+        shown: The demonstrations.
+        options: Says how long.
+        seed: Of the order.
+        general: Share of made-up conversations about other tools, of the kinds that the base model has seen, mixed in
+            so that it does not forget that tools are to be taken from the prompt.
+    """
     optim = OptimConfig(lr=1.2e-3, muon_lr=2e-3, final=0.0)
     config = SFTConfig(steps=options.sft_steps, batch_size=8, seed=seed, optim=optim)
-    train(policy, examples(policy.encoder, shown, seed), config, lambda step, loss: None)
+    train(policy, _mixed(policy, shown, seed, general), config, lambda step, loss: None)
+
+
+def _mixed(policy: HFPolicy, shown: Sequence[Trajectory], seed: int, general: float) -> Iterator[TokenTrace]:
+    rng = np.random.default_rng(seed)
+    own = examples(policy.encoder, shown, seed)
+    others = documents(seed + 500, {"quest": 0.7, "errand": 0.3})
+    while True:
+        if rng.random() < general:
+            yield tokenise(policy.encoder, next(others).messages, STOP)
+        else:
+            yield next(own)
 
 
 def improve(

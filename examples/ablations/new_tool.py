@@ -37,6 +37,8 @@ OLD = ("Point", "Draw2DPath")
 ALL = ("Point", "Draw2DPath", "AStar")
 MIX = Mix(careful=0.6, hasty=0.0, guess=0.4)
 """Hasty navigators would call AStar."""
+GENERAL = 0.3
+"""Share of conversations about made-up tools in the cold start."""
 ARMS = {
     "TC": "tc",
     "TC, A* at test": "tc_inference",
@@ -56,7 +58,7 @@ def arms(seed: int, options: Options) -> Outcome:
         for env in FAMILIES.values()
         for t in lessons(source(env, seed, tools=OLD), ApprenticeAgent(MIX), options, seed)
     ]
-    cold_start(policy, shown, options, seed)
+    cold_start(policy, shown, options, seed, general=GENERAL)
     _test("tc", policy, options, outcome, OLD)
     _test("tc_inference", policy, options, outcome, ALL)
     for arm, tools in (("without", OLD), ("rl", ALL)):

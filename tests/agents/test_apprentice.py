@@ -105,7 +105,7 @@ def test_without_a_planner_paths_are_drafted_and_checked() -> None:
         if drafts == 1:  # the first draft was found safe, and it is
             assert trajectory.reward_parts["accuracy"] == 1
         else:
-            assert "meets the hole" in trajectory.steps[4].parsed.think
+            assert trajectory.steps[4].parsed.think.startswith("On the path and a hole: [[")
 
 
 def test_what_the_prompt_gives_away_is_used_by_the_guess_alone() -> None:

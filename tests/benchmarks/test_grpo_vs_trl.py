@@ -176,14 +176,10 @@ def test_tasks_come_in_the_order_of_the_source(modules: Any, policy: HFPolicy, t
 
 def test_ratios(modules: Any) -> None:
     sides, script = modules("trl_sides"), modules("grpo_vs_trl")
-    ours = [
-        sides.Figures(1.0, 2.0, 1.0, 1.0, 600, 300, 5.0, 8.0),
-        sides.Figures(2.0, 2.0, 1.0, 1.0, 600, 600, 5.0, 8.0),
-    ]
-    theirs = [
-        sides.Figures(4.0, 4.0, 3.0, 2.0, 600, 300, 5.0, 8.0),
-        sides.Figures(4.0, 4.0, 3.0, 2.0, 300, 300, 5.0, 8.0),
-    ]
+    times = ((1.0, 2.0, 1.0, 1.0), (2.0, 2.0, 1.0, 1.0))
+    ours = [sides.Figures(*times[0], 600, 300, 5.0, 8.0), sides.Figures(*times[1], 600, 600, 5.0, 8.0)]
+    slow = (4.0, 4.0, 3.0, 2.0)
+    theirs = [sides.Figures(*slow, 600, 300, 5.0, 8.0), sides.Figures(*slow, 300, 300, 5.0, 8.0)]
     figures = script.compare(list(zip(ours, theirs, strict=True)), (700.0, 900.0), (1000.0, 2000.0))
     assert (figures["rollout_ratio_lowest"], figures["rollout_ratio_highest"]) == (4.0, 4.0)
     assert (figures["update_ratio_lowest"], figures["update_ratio"], figures["update_ratio_highest"]) == (2.0, 3.0, 4.0)

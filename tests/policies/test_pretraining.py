@@ -74,8 +74,8 @@ def test_what_is_common_to_two_lists_is_answered() -> None:
             json.loads(re.sub(r"</?tool_response>", "", m.text)) for m in (document.messages[3], document.messages[5])
         ]
         listed, trail = (next(value for value in result.values() if isinstance(value, list)) for result in results)
-        shared = next((place for place in trail if place in listed), None)
-        found.append(shared is not None)
-        assert json.dumps(shared) in document.messages[-1].text or shared is None
-        assert ("none" in document.messages[-1].text) == (shared is None)
+        shared = [place for place in trail if place in listed]
+        found.append(bool(shared))
+        assert f"Both: {json.dumps(shared)}" in document.messages[-1].text
+        assert ("yes" if shared else "no") in document.messages[-1].text.rpartition("</think>")[2]
     assert 0.3 < sum(found) / len(found) < 0.8
