@@ -35,6 +35,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tyro
+from rich.console import Console
 
 from adagym.errors import UsageError, require
 from adagym.evals.figures import publish
@@ -49,7 +50,7 @@ class Options:
 
     model: Path | None = None
     """A model from an earlier run's cold start. Default: cold-start the embedded model."""
-    cold_start_steps: int = 80
+    cold_start_steps: int = 100
     """Steps of the cold start; enough for most turns to be well-formed."""
     steps: int = 2
     """Steps to measure."""
@@ -128,6 +129,8 @@ def measure(options: Options, model: Path) -> dict[str, float]:
     require("trl", "trl")
     import trl_sides
 
+    console = Console()
+
     settings = trl_sides.Settings(
         model=model,
         steps=options.warm_up + options.steps,
@@ -146,17 +149,25 @@ def measure(options: Options, model: Path) -> dict[str, float]:
         starter = multiprocessing.get_context("spawn").Process(
             target=trl_sides.cold_start, args=(settings, options.cold_start_steps)
         )
-        starter.start()
-        starter.join()
+        with console.status(f"cold start, {options.cold_start_steps} steps"):
+            starter.start()
+            starter.join()
     ours, theirs = Side(trl_sides.play_ours, settings), Side(trl_sides.play_trl, settings)
     loaded = (ours.receive(), theirs.receive())
-    pairs = []
+    pairs: list[tuple[Figures, Figures]] = []
     for step in range(settings.steps):
         if step % 2:
             second, first = theirs.step(), ours.step()
         else:
             first, second = ours.step(), theirs.step()
         pairs.append((first, second))
+        speeds = [side.sampled_tokens / side.rollout_seconds for side in pairs[-1]]
+        seconds = [side.rollout_seconds + side.update_seconds for side in pairs[-1]]
+        console.print(
+            f"step {step + 1} of {settings.steps}: rollouts {speeds[0]:.0f} and {speeds[1]:.0f} tokens per second, "
+            f"whole steps {seconds[0]:.0f} and {seconds[1]:.0f} seconds (ours and TRL's)",
+            highlight=False,
+        )
     peaks = (ours.receive(), theirs.receive())
     ours.close()
     theirs.close()

@@ -1,7 +1,7 @@
 """Draw2DPath: a sequence of moves drawn on the picture with arrow heads.
 
 Unlike the original it refuses directions it does not know and paths that leave the picture, and it says in numbers
-which points the path passes, each once, which the original only shows.
+which points the path passes, each once, and where it ends, which the original only shows.
 """
 
 from __future__ import annotations
@@ -56,7 +56,8 @@ def draw_2d_path(
         points.append((x, y))
     picture = draw_arrows(image, points, COLOURS[line_color], line_width)
     passed = [list(point) for point in dict.fromkeys(points)]
-    return ToolOutput({"points": passed}, (picture,), "Path drawn successfully")
+    data = {"points": passed, "end_point": list(points[-1])}
+    return ToolOutput(data, (picture,), "Path drawn successfully")
 
 
 def _moves(directions: str) -> str:

@@ -111,7 +111,7 @@ def _judge(desk: Desk, drawn: Envelope, goal: list[int], holes: Points) -> str:
             return desk.voice.say("in_hole", point=point)
         if point == goal:
             return ""
-    return desk.voice.say("off_goal", point=points_of(drawn)[-1], gift=goal)
+    return desk.voice.say("off_goal", point=drawn["end_point"], gift=goal)
 
 
 def _answer_by_sight(desk: Desk, purpose: str) -> Move:

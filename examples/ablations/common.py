@@ -10,6 +10,7 @@ import functools
 import json
 import multiprocessing
 import statistics
+import string
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -46,6 +47,9 @@ VERIFICATION = "adagym/VSPVerification-v0"
 FAMILIES = {"navigation": NAVIGATION, "verification": VERIFICATION}
 WORLD: Mapping[str, Any] = {"prompt": "brief", "tool_images": False, "max_turns": 7}
 """Results are shown as text: the embedded model cannot read pictures."""
+RENAMED = f"names,length=1,alphabet={string.ascii_letters}"
+"""Random names of one letter: the embedded model's tokenizer spends a token on every character of a meaningless name,
+and copying several of them in a row is beyond it."""
 DENSITY = "0-0.3"
 TEST_SEED = 90_000
 """Source of the test tasks; no training seed comes near it."""
@@ -228,7 +232,7 @@ def intervals(seeds: Sequence[Figures]) -> Figures:
         half = T_QUANTILE[len(values)] * statistics.stdev(values) / len(values) ** 0.5
         share = key.endswith("_success")
         figures[key] = mean
-        figures[f"{key}_lo"] = max(0.0, mean - half)
+        figures[f"{key}_lo"] = max(0.0, mean - half) if share else mean - half
         figures[f"{key}_hi"] = min(1.0, mean + half) if share else mean + half
     return figures
 

@@ -13,6 +13,7 @@ import copy
 import tyro
 from common import (
     NAVIGATION,
+    RENAMED,
     VERIFICATION,
     Options,
     Outcome,
@@ -33,7 +34,7 @@ from adagym.agents.apprentice import ApprenticeAgent
 from adagym.policies.hf import HFPolicy
 from adagym.policies.tiny import load_tiny
 
-KINDS: dict[str, str | None] = {"fixed": None, "random": "names"}
+KINDS: dict[str, str | None] = {"fixed": None, "random": RENAMED}
 """Name to the environment's ``adaptive``."""
 ARMS = {
     "TC": "fixed",
@@ -66,7 +67,7 @@ def arms(seed: int, options: Options) -> Outcome:
 def _test(arm: str, policy: HFPolicy, options: Options, outcome: Outcome) -> None:
     tests = {
         "same": held_out(NAVIGATION, options.n),
-        "renamed": held_out(NAVIGATION, options.n, adaptive="names"),
+        "renamed": held_out(NAVIGATION, options.n, adaptive=RENAMED),
         "unseen": held_out(VERIFICATION, options.n),
     }
     for name, tested in tests.items():

@@ -1,4 +1,4 @@
-"""GRPO on three rungs: values by hand, equivalences, and a task it must solve."""
+"""GRPO on two rungs: values by hand, and equivalences. The third is in ``test_grpo_solves.py``."""
 
 from __future__ import annotations
 
@@ -12,17 +12,14 @@ import pytest
 import torch
 
 from adagym.algos.grpo import LossConfig, UpdateStats, advantages, audit, update
-from adagym.algos.learner import GRPO, GRPOConfig
 from adagym.algos.losses import divergence, importance, surrogate
 from adagym.algos.optim import OptimConfig, Optimiser
 from adagym.algos.sft import tokenise
-from adagym.envs.base import ToolEnv
 from adagym.errors import UsageError
 from adagym.policies.base import TokenTrace
 from adagym.policies.batch import TokenBatch, collate
 from adagym.policies.hf import HFPolicy
-from adagym.policies.sampler import SamplerConfig
-from adagym.types import Array, ImageBlock, Message, Task, TextBlock
+from adagym.types import Array, ImageBlock, Message, TextBlock
 
 # First rung: values by hand.
 
@@ -370,37 +367,3 @@ def test_the_audit(policy: HFPolicy, traces: list[TokenTrace]) -> None:
     broken = good.logprobs.copy()
     broken[-1] = np.nan
     assert "finite" in str(audit(replace(good, logprobs=broken), encoder))
-
-
-# Third rung: a task that must be solved.
-
-
-@pytest.mark.filterwarnings("ignore:The reward part `part_tool`")
-@pytest.mark.parametrize(
-    ("seed", "options"),
-    [(0, {}), (1, {}), (2, {"std_normalise": False, "minibatches": 2}), (3, {"kl": 0.01, "micro_batch": 5})],
-)
-def test_it_must_solve_a_trivial_task(
-    cold_policy: Callable[[], HFPolicy],
-    yes_no: type[ToolEnv],
-    yes_no_tasks: tuple[Task, ...],
-    seed: int,
-    options: dict[str, float],
-) -> None:
-    rate = OptimConfig(lr=5e-3, muon_lr=5e-3, warmup=0, final=0.1)
-    config = GRPOConfig(
-        steps=40,
-        prompts=4,
-        group_size=8,
-        seed=seed,
-        env={"tasks": yes_no_tasks, "reward": "accuracy"},
-        sampler=SamplerConfig(slots=32, max_tokens=160, max_new_tokens=24),
-        loss=LossConfig(optim=rate, **options),  # type: ignore[arg-type]
-    )
-    learner = GRPO(cold_policy(), yes_no.env_id, config).learn()
-    rewards = [metrics["reward"] for metrics in learner.history]
-    assert np.mean(rewards[:3]) < 0.8
-    assert np.mean(rewards[-5:]) >= 0.95
-    drifts = [metrics["drift"] for metrics in learner.history if "drift" in metrics]
-    assert max(drifts) < 1e-3
-    assert not any(metrics["unscored"] for metrics in learner.history)

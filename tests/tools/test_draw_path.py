@@ -94,6 +94,11 @@ def test_wrong_values(arguments: dict[str, Any], message: str, wrong: str) -> No
     assert set(result.check.valid) == set(given) - {wrong}
 
 
+def test_the_points_passed_are_named_once_each_and_the_last_apart() -> None:
+    assert draw("RDUL").data == {"points": [[32, 32], [96, 32], [96, 96]], "end_point": [32, 32]}
+    assert draw("DDR", step=60).data == {"points": [[32, 32], [32, 92], [32, 152], [92, 152]], "end_point": [92, 152]}
+
+
 def test_many_moves_are_refused() -> None:
     assert draw("RL" * 500).message == "Path drawn successfully"
     assert "at most 1000 characters" in draw("R" * 1001).message
