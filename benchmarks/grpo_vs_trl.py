@@ -28,8 +28,8 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from multiprocessing.connection import Connection
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +41,7 @@ from adagym.errors import UsageError, require
 from adagym.evals.figures import publish
 
 if TYPE_CHECKING:
-    from trl_sides import Figures, Settings
+    from trl_sides import Figures
 
 
 @dataclass(frozen=True)
@@ -81,13 +81,18 @@ class Options:
 
 
 class Side:
-    """A process that plays one side."""
+    """A process that plays one side.
 
-    def __init__(self, target: Callable[[Connection, Settings], None], settings: Settings) -> None:
+    Args:
+        target: What it runs; gets its end of a connection, and the arguments.
+        arguments: Picklable.
+    """
+
+    def __init__(self, target: Callable[..., None], *arguments: Any) -> None:
         # A fresh interpreter: a forked one would count this process's memory as its own.
         context = multiprocessing.get_context("spawn")
         self._connection, other = context.Pipe()
-        self._process = context.Process(target=target, args=(other, settings), daemon=True)
+        self._process = context.Process(target=target, args=(other, *arguments), daemon=True)
         self._process.start()
         other.close()
 
@@ -109,10 +114,6 @@ class Side:
             self._process.join()
             raise RuntimeError(f"{self._process.name} ended with exit code {self._process.exitcode}.") from None
 
-    def close(self) -> None:
-        """Wait for its end."""
-        self._process.join()
-
 
 def measure(options: Options, model: Path) -> dict[str, float]:
     """Run both sides and compare.
@@ -127,35 +128,35 @@ def measure(options: Options, model: Path) -> dict[str, float]:
             f"{options.micro_batch}, which TRL needs; choose a divisor."
         )
     require("trl", "trl")
+    import trl_agree
     import trl_sides
 
+    shared = asdict(options)
+    for name in ("model", "cold_start_steps", "warm_up", "json"):
+        del shared[name]
+    settings = trl_sides.Settings(**{**shared, "model": model, "steps": options.warm_up + options.steps})
     console = Console()
-
-    settings = trl_sides.Settings(
-        model=model,
-        steps=options.warm_up + options.steps,
-        prompts=options.prompts,
-        group_size=options.group_size,
-        max_tokens=options.max_tokens,
-        max_new_tokens=options.max_new_tokens,
-        max_turns=options.max_turns,
-        micro_batch=options.micro_batch,
-        tool_images=options.tool_images,
-        lr=options.lr,
-        threads=options.threads,
-        seed=options.seed,
-    )
     if not (model / "config.json").is_file():
-        starter = multiprocessing.get_context("spawn").Process(
-            target=trl_sides.cold_start, args=(settings, options.cold_start_steps)
-        )
+        starter = Side(trl_sides.cold_start, settings, options.cold_start_steps)
         with console.status(f"cold start, {options.cold_start_steps} steps"):
-            starter.start()
-            starter.join()
+            starter.receive()
     ours, theirs = Side(trl_sides.play_ours, settings), Side(trl_sides.play_trl, settings)
     loaded = (ours.receive(), theirs.receive())
+    pairs = play(ours, theirs, settings.steps, console)[options.warm_up :]
+    peaks = (ours.receive(), theirs.receive())
+    agreement: dict[str, float] = Side(trl_agree.agree, settings).receive()
+    return {
+        **compare(pairs, loaded, peaks),
+        **agreement,
+        **trl_sides.medians([pair[0] for pair in pairs], "ours"),
+        **trl_sides.medians([pair[1] for pair in pairs], "trl"),
+    }
+
+
+def play(ours: Side, theirs: Side, steps: int, console: Console) -> list[tuple[Figures, Figures]]:
+    """Let the sides take turns; who begins changes with every step."""
     pairs: list[tuple[Figures, Figures]] = []
-    for step in range(settings.steps):
+    for step in range(steps):
         if step % 2:
             second, first = theirs.step(), ours.step()
         else:
@@ -164,22 +165,11 @@ def measure(options: Options, model: Path) -> dict[str, float]:
         speeds = [side.sampled_tokens / side.rollout_seconds for side in pairs[-1]]
         seconds = [side.rollout_seconds + side.update_seconds for side in pairs[-1]]
         console.print(
-            f"step {step + 1} of {settings.steps}: rollouts {speeds[0]:.0f} and {speeds[1]:.0f} tokens per second, "
+            f"step {step + 1} of {steps}: rollouts {speeds[0]:.0f} and {speeds[1]:.0f} tokens per second, "
             f"whole steps {seconds[0]:.0f} and {seconds[1]:.0f} seconds (ours and TRL's)",
             highlight=False,
         )
-    peaks = (ours.receive(), theirs.receive())
-    ours.close()
-    theirs.close()
-    judge = Side(trl_sides.agree, settings)
-    agreement = judge.receive()
-    judge.close()
-    return {
-        **compare(pairs[options.warm_up :], loaded, peaks),
-        **agreement,
-        **trl_sides.medians([pair[0] for pair in pairs[options.warm_up :]], "ours"),
-        **trl_sides.medians([pair[1] for pair in pairs[options.warm_up :]], "trl"),
-    }
+    return pairs
 
 
 def compare(
@@ -223,7 +213,8 @@ def main(options: Options) -> None:
     os.environ["TRL_EXPERIMENTAL_SILENCE"] = "1"
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
-        figures = measure(options, options.model or Path(folder) / "model")
+        figures: dict[str, Any] = {**measure(options, options.model or Path(folder) / "model")}
+    figures |= {"trl_version": version("trl")}
     publish("GRPO beside TRL", figures, seed=options.seed, seconds=time.perf_counter() - started, path=options.json)
 
 

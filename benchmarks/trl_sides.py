@@ -1,4 +1,4 @@
-"""The two sides of ``grpo_vs_trl.py``, each played in a process of its own, and what they agree on."""
+"""The two sides of ``grpo_vs_trl.py``, each played in a process of its own."""
 
 from __future__ import annotations
 
@@ -16,19 +16,15 @@ from numpy.typing import NDArray
 from transformers import PrinterCallback, TrainerCallback
 from trl_env import TEMPLATE, content, environment_class, rewards
 
-from adagym.agents.policy import PolicyAgent
 from adagym.agents.scripted import ExpertAgent
 from adagym.algos.coldstart import demonstrations
-from adagym.algos.collect import Collector, Job, Rollout
-from adagym.algos.grpo import LossConfig, advantages, update
+from adagym.algos.collect import Job, Rollout
+from adagym.algos.grpo import LossConfig
 from adagym.algos.learner import GRPO, GRPOConfig
-from adagym.algos.optim import OptimConfig, Optimiser
+from adagym.algos.optim import OptimConfig
 from adagym.algos.sft import SFTConfig, tokenise, train
 from adagym.envs.vsp_navigation import VSPNavigation
 from adagym.errors import require
-from adagym.policies.batch import TokenBatch, collate
-from adagym.policies.encoding import Encoder
-from adagym.policies.hf import HFPolicy
 from adagym.policies.sampler import SamplerConfig
 from adagym.policies.tiny import load_tiny
 from adagym.types import Message
@@ -38,8 +34,6 @@ SIDE = 6
 """All maps have one side, so that all prompts have one length and both token budgets are the same."""
 CLIP = 0.2
 Times = NDArray[np.float64]
-TRL_EPS = 1e-4
-"""What TRL adds to a group's standard deviation; ours adds 1e-6 unless told otherwise."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +109,7 @@ def memory_mb(field: str) -> float:
     raise RuntimeError(f"This system does not report {field}; the benchmark needs Linux.")
 
 
-def cold_start(settings: Settings, steps: int) -> None:
+def cold_start(connection: Connection, settings: Settings, steps: int) -> None:
     """Teach the embedded model the form both sides use, and write it to ``settings.model``.
 
     Unlike in :func:`adagym.algos.coldstart.examples` every turn ends with the end token, which is all that ends one
@@ -131,6 +125,7 @@ def cold_start(settings: Settings, steps: int) -> None:
     optim = OptimConfig(lr=1.5e-3, muon_lr=3e-3, final=0.05)
     train(policy, traces, SFTConfig(steps, batch_size=4, seed=settings.seed, optim=optim), lambda step, loss: None)
     policy.save(settings.model)
+    connection.send("done")
 
 
 class _Ours(GRPO):
@@ -327,91 +322,6 @@ def _prompt_length(processor: Any, messages: Sequence[Message]) -> int:
     conversation = [{"role": message.role, "content": content(message.content)} for message in messages]
     encoded = processor.apply_chat_template([conversation], add_generation_prompt=True, tokenize=True, return_dict=True)
     return len(encoded["input_ids"][0])
-
-
-@dataclass(frozen=True)
-class Fixed:
-    """One batch for both losses: what was sampled, with rewards and old log-probabilities made up to be uneven."""
-
-    batch: TokenBatch
-    rewards: tuple[float, ...]
-    groups: tuple[str, ...]
-    prompts: tuple[int, ...]
-    """Tokens of each prompt."""
-
-
-def fixed_batch(rollouts: Sequence[Rollout], encoder: Encoder, seed: int) -> Fixed:
-    """Take sampled episodes; shift their log-probabilities so that some ratios are clipped; draw their rewards."""
-    rng = np.random.default_rng(seed)
-    batch = collate([rollout.tokens for rollout in rollouts if rollout.tokens is not None])
-    shift = torch.from_numpy(rng.normal(0, 0.2, batch.logprobs.shape)).float() * batch.sampled
-    batch = TokenBatch(batch.ids, batch.sampled, batch.logprobs + shift, batch.images, batch.lengths)
-    prompts = tuple(len(encoder.prompt(rollout.trajectory.messages[:2]).ids) for rollout in rollouts)
-    scores = tuple(rng.uniform(0, 8, len(rollouts)).round(2).tolist())
-    return Fixed(batch, scores, tuple(str(rollout.job.group) for rollout in rollouts), prompts)
-
-
-def our_loss(policy: HFPolicy, fixed: Fixed) -> tuple[NDArray[np.float64], float]:
-    """Our advantages and loss of the batch, with TRL's addition to the deviation; the weights stay as they are."""
-    values = advantages(fixed.rewards, fixed.groups, eps=TRL_EPS).values
-    frozen = OptimConfig(lr=0.0, muon_lr=0.0)
-    config = LossConfig(clip=CLIP, micro_batch=4, optim=frozen)
-    stats = update(policy, Optimiser(policy.model, frozen, 1), fixed.batch, torch.from_numpy(values).float(), config)
-    return values, stats.loss
-
-
-def trl_loss(trainer: Any, fixed: Fixed) -> tuple[NDArray[np.float64], float]:
-    """TRL's advantages and loss of the batch, computed by its trainer after a rollout that returns the batch."""
-    batch = fixed.batch
-    rows = range(len(batch.lengths))
-    ids = [batch.ids[row, : batch.lengths[row]].tolist() for row in rows]
-    masks = [batch.sampled[row, : batch.lengths[row]].int().tolist() for row in rows]
-    split = list(zip(ids, masks, fixed.prompts, strict=True))
-    prompt_ids = [tokens[:start] for tokens, _, start in split]
-    completion_ids = [tokens[start:] for tokens, _, start in split]
-    tool_mask = [mask[start:] for _, mask, start in split]
-    pictures = [[block["image"] for block in content(_blocks(images))] for images in batch.images]
-    said = [[{"role": "assistant", "content": ""}] for _ in rows]
-    later = [images[1:] for images in pictures]
-    trainer._generate = lambda prompts: (prompt_ids, completion_ids, tool_mask, said, None, {}, pictures, later)
-    trainer._calculate_rewards = lambda *args: torch.tensor(fixed.rewards).unsqueeze(1)
-    trainer.model.eval()  # outside of training the loss is not divided by the accumulation steps
-    with torch.no_grad():
-        inputs = trainer._generate_and_score_completions([trainer.train_dataset[0] for _ in rows])
-        old = torch.zeros(inputs["completion_ids"].shape)
-        for row, start in enumerate(fixed.prompts):
-            old[row, : batch.lengths[row] - start] = batch.logprobs[row, start : batch.lengths[row]]
-        inputs["old_per_token_logps"] = old
-        loss = trainer._compute_loss(trainer.model, inputs)
-    return inputs["advantages"].numpy(), float(loss)
-
-
-def agree(connection: Connection, settings: Settings) -> None:
-    """Compare advantages and loss of two groups; sends the differences and the values."""
-    torch.set_num_threads(settings.threads)
-    policy = load_tiny(settings.model)
-    sampler = SamplerConfig(slots=8, max_tokens=settings.max_tokens, max_new_tokens=settings.max_new_tokens)
-    collector = Collector(settings.make_env, PolicyAgent(policy, sampler), 8)
-    jobs = [Job(group, settings.seed, f"group-{group}") for group in range(2) for _ in range(settings.group_size)]
-    rollouts = sorted(collector.collect(jobs), key=lambda rollout: rollout.index)
-    fixed = fixed_batch(rollouts, policy.encoder, settings.seed)
-    policy.banned = policy.banned[:0]  # TRL does not rule control tokens out
-    ours, loss = our_loss(policy, fixed)
-    theirs, their_loss = trl_loss(make_trainer(settings), fixed)
-    connection.send(
-        {
-            "advantage_difference": float(np.abs(ours - theirs).max()),
-            "loss_difference": abs(loss - their_loss),
-            "loss": loss,
-            "trl_loss": their_loss,
-        }
-    )
-
-
-def _blocks(images: Sequence[Any]) -> list[Any]:
-    from adagym.types import ImageBlock
-
-    return [ImageBlock(f"img_{number}", image) for number, image in enumerate(images, 1)]
 
 
 def medians(steps: Sequence[Figures], prefix: str) -> Mapping[str, float]:

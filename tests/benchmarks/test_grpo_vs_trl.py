@@ -138,7 +138,7 @@ def test_an_episode_cut_off_in_a_call_is_truncated(modules: Any) -> None:
 
 
 def test_our_loss_is_the_formula(modules: Any, policy: HFPolicy) -> None:
-    sides = modules("trl_sides")
+    agree = modules("trl_agree")
     rng = np.random.default_rng(0)
     traces = []
     for length in (6, 9, 7, 8):
@@ -151,7 +151,7 @@ def test_our_loss_is_the_formula(modules: Any, policy: HFPolicy) -> None:
     batch = type(batch)(batch.ids, batch.sampled, now - shift, batch.images, batch.lengths)
     rewards = (1.0, 4.0, 2.0, 8.0)
     before = [parameter.clone() for parameter in policy.model.parameters()]
-    values, loss = sides.our_loss(policy, sides.Fixed(batch, rewards, ("a", "a", "b", "b"), (3, 3, 3, 3)))
+    values, loss = agree.our_loss(policy, agree.Fixed(batch, rewards, ("a", "a", "b", "b"), (3, 3, 3, 3)))
     assert all(torch.equal(a, b) for a, b in zip(before, policy.model.parameters(), strict=True))
     scores = np.array(rewards).reshape(2, 2)
     expected = (scores - scores.mean(1, keepdims=True)) / (scores.std(1, ddof=1, keepdims=True) + 1e-4)
