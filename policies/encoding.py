@@ -106,6 +106,10 @@ class Encoder:
                 self._pixels.popitem(last=False)
         return found
 
+    def forget(self, digest: str) -> None:
+        """Drop a preprocessed picture that is needed no more; its grid stays known."""
+        self._pixels.pop(digest, None)
+
     def grid(self, image: Array) -> Grid:
         """A picture's patches over time, height and width."""
         return self._grids.get(self.digest(image)) or self.pixels(image).grid

@@ -304,6 +304,9 @@ class HFPolicy:
                 encoded = self._core.get_image_features(values, grids)
             pooled = getattr(encoded, "pooler_output", encoded)
             known.update(zip(missing, pooled, strict=True))
+            if not live:
+                for digest in missing:
+                    self.encoder.forget(digest)  # the features take its place
         features = [known[digest] for digest in digests]
         while len(known) > _FEATURE_CACHE:
             known.popitem(last=False)
