@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from adagym.algos.devices import SINGLE, Devices
 from adagym.algos.losses import Aggregate, divergence, importance, surrogate, token_weights, upper
+from adagym.algos.memory import give_back
 from adagym.algos.optim import OptimConfig, Optimiser
 from adagym.errors import UsageError
 from adagym.policies.base import TokenTrace
@@ -230,6 +231,7 @@ def update(
         devices.sum_gradients(optimiser.parameters)
         norm = optimiser.step()
     sums = [sum(values) for values in zip(*devices.gather([astuple(totals)]), strict=True)]
+    give_back()
     tokens = sum(counts)
     entropy, clipped, cut = (value / tokens for value in sums[1:4])
     return UpdateStats(sums[0], norm, entropy, max(devices.gather([drift])), clipped, cut, tokens)

@@ -52,7 +52,7 @@ class Options:
     """A model from an earlier run's cold start. Default: cold-start the embedded model."""
     cold_start_steps: int = 100
     """Steps of the cold start; enough for most turns to be well-formed."""
-    steps: int = 2
+    steps: int = 3
     """Steps to measure."""
     warm_up: int = 1
     """Steps before them that are not counted."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -224,7 +225,7 @@ def make_trainer(settings: Settings) -> Any:
     rows = [{"prompt": opening, "index": index, "seed": index} for index in range(len(probe.tasks))]
     accumulation = settings.episodes // settings.micro_batch
     args = trl.GRPOConfig(
-        output_dir=str(settings.model / "trl"),
+        output_dir=str(Path(tempfile.gettempdir()) / "grpo_vs_trl"),
         use_cpu=True,
         bf16=False,
         gradient_checkpointing=False,

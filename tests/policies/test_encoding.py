@@ -83,3 +83,13 @@ def test_an_end_token_that_was_sampled_is_not_repeated(encoder: Encoder) -> None
     whole, rest = encoder.between(reply, last=0), encoder.between(reply, last=eos)
     assert whole.ids[0] == eos
     assert whole.ids[1:].tolist() == rest.ids.tolist()
+
+
+def test_a_forgotten_picture_keeps_its_grid(encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    image = picture(128, 192, seed=5)
+    grid, digest = encoder.pixels(image).grid, encoder.digest(image)
+    encoder.forget(digest)
+    encoder.forget(digest)
+    assert digest not in encoder._pixels
+    monkeypatch.setattr(encoder, "_image_processor", None)
+    assert encoder.grid(image) == grid
