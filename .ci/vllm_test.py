@@ -30,8 +30,9 @@ from adagym.policies.lora import LoraConfig
 from adagym.policies.sampler import SamplerConfig
 from adagym.policies.tiny import load_tiny
 from adagym.policies.vllm import VLLMConfig, VLLMEngine
+from adagym.rewards.compose import PRESETS, Score
 from adagym.spaces import ActionText
-from adagym.types import ImageBlock, Message, TextBlock
+from adagym.types import ImageBlock, Message, Task, TextBlock, Trajectory
 
 ENV = {"tasks": "vsp-generated:sides=3-4,n=20,seed=1", "prompt": "brief", "max_turns": 4}
 SAMPLER = SamplerConfig(slots=8, max_tokens=1024, max_new_tokens=48)
@@ -39,6 +40,14 @@ VLLM = VLLMConfig(images=8, cache_gib=0.25)
 GREEDY = replace(SAMPLER, temperature=0.0)
 JOBS = [Job(task, 5 + task, f"group {task}") for task in range(3) for _ in range(2)]
 make_env = functools.partial(gym.make, "adagym/VSPNavigation-v0", disable_env_checker=True, **ENV)
+
+
+def wordy(task: Task, trajectory: Trajectory) -> Score:
+    """Reward every character: episodes differ in it, whatever the embedded model can or cannot do."""
+    return Score(float(len("".join(trajectory.actions))), {})
+
+
+PRESETS.register("wordy", f"{__name__}:wordy", summary="characters written")
 
 
 @pytest.fixture(scope="module")
@@ -203,7 +212,8 @@ def test_a_full_conversation_is_truncated(policy: HFPolicy, engine: VLLMEngine) 
 def test_two_steps_of_training(cap: float, cut: float, tmp_path: Path) -> None:
     policy = load_tiny()
     loss = LossConfig(tis_cap=cap, optim=OptimConfig(lr=1e-3, muon_lr=1e-3))
-    config = GRPOConfig(2, 3, 4, env=ENV, sampler=SAMPLER, loss=loss, rollout="vllm", vllm=VLLM, out=tmp_path)
+    env = {**ENV, "reward": "wordy"}
+    config = GRPOConfig(2, 3, 4, env=env, sampler=SAMPLER, loss=loss, rollout="vllm", vllm=VLLM, out=tmp_path)
     learner = GRPO(policy, "adagym/VSPNavigation-v0", config)
     start = {name: tensor.clone() for name, tensor in policy.weights().items()}
     learner.learn()
