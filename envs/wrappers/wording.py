@@ -22,7 +22,8 @@ from typing import Any
 
 from adagym.errors import DataError
 
-SHIPPED = Path(__file__).with_name("paraphrases.json")
+SHIPPED = Path(__file__).with_name("paraphrases")
+"""A folder of libraries: one file per tool, and one for the texts that all tools share."""
 """The library that comes with the package."""
 
 _SLOT = re.compile(r"\{(\w+)\}")
@@ -58,7 +59,9 @@ def load_library(path: str | None = None) -> Library:
         DataError: The file is missing or not of the form.
     """
     if path is None:
-        return _read(SHIPPED)
+        parts = [_read(file) for file in sorted(SHIPPED.glob("*.json"))]
+        shipped = {name: tool for part in parts for name, tool in part.tools.items()}
+        return Library(shipped, {text: forms for part in parts for text, forms in part.texts.items()})
     base, own = load_library(), _read(Path(path))
     tools = {name: _joined(base.tools.get(name, ToolWording()), tool) for name, tool in own.tools.items()}
     return Library({**base.tools, **tools}, {**base.texts, **own.texts})
