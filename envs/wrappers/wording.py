@@ -23,8 +23,7 @@ from typing import Any
 from adagym.errors import DataError
 
 SHIPPED = Path(__file__).with_name("paraphrases")
-"""A folder of libraries: one file per tool, and one for the texts that all tools share."""
-"""The library that comes with the package."""
+"""The library that comes with the package: a folder with one file per tool, and one for the texts they share."""
 
 _SLOT = re.compile(r"\{(\w+)\}")
 
