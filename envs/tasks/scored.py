@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,6 +31,21 @@ class Row:
     index: int
     """The task's position in its source."""
     benefit: float | None
+    calls: float | None
+    """Successful calls per episode with tools."""
+
+
+def net_benefit(benefit: float, calls: float, cost: float) -> float:
+    """A Tool Benefit Score less what the calls cost, at least -1; ours, the paper counts a call as free.
+
+    Where tools change nothing a score is 0, and says nothing for or against a call; a cost settles it.
+
+    Args:
+        benefit: The score, in [-1, 1].
+        calls: Successful calls per episode with tools.
+        cost: Of one call, in units of the score.
+    """
+    return max(-1.0, benefit - cost * calls)
 
 
 class Scored(Sequence[Task]):
@@ -40,24 +56,27 @@ class Scored(Sequence[Task]):
         folder: The folder.
         keep: ``scored`` keeps the tasks that have a score, ``helpful`` those with one above 0, ``unhelpful`` those
             with one of 0 or less, ``all`` also those whose episodes could not be scored.
+        cost: What a call costs, in units of the score (:func:`net_benefit`); ``keep`` looks at what is left.
 
     Raises:
         DataError: The folder holds no benefit scores, or scores of other tasks; says which file is to blame.
-        UsageError: ``keep`` is none of the above, or keeps nothing.
+        UsageError: ``keep`` is none of the above, or keeps nothing, or ``cost`` is no number from 0 to 1.
     """
 
-    def __init__(self, family: str, folder: str | Path, keep: str = "scored") -> None:
+    def __init__(self, family: str, folder: str | Path, keep: str = "scored", cost: float | str = 0.0) -> None:
         from adagym.envs.tasks import load_tasks  # the registry there names this module
 
         if keep not in KEEP:
             raise UsageError(f"`keep` is one of {', '.join(KEEP)}, not {keep!r}.")
+        price = _price(cost)
         config = _config(Path(folder) / CONFIG)
         if config["family"] != family:
             raise DataError(f"`{folder}` holds scores of {config['family']}, and the environment plays {family}.")
         self._path = Path(folder) / BENEFITS
         self._spec = config["tasks"]
         self._source = load_tasks(self._spec, family)
-        self._rows = [row for row in _rows(self._path) if KEEP[keep](row.benefit)]
+        rows = [_charged(row, price) for row in _rows(self._path)]
+        self._rows = [row for row in rows if KEEP[keep](row.benefit)]
         if not self._rows:
             raise UsageError(f"No task in `{self._path}` is kept by keep={keep}; `keep` is one of {', '.join(KEEP)}.")
         for row in (self._rows[0], max(self._rows, key=lambda row: row.index)):
@@ -87,6 +106,22 @@ class Scored(Sequence[Task]):
         return replace(task, tool_benefit=row.benefit)
 
 
+def _price(cost: float | str) -> float:
+    try:
+        price = float(cost)
+    except ValueError:
+        price = math.nan
+    if not 0 <= price <= 1:
+        raise UsageError(f"`cost` is what one call costs, a number from 0 to 1, not {cost!r}.")
+    return price
+
+
+def _charged(row: Row, cost: float) -> Row:
+    if row.benefit is None or row.calls is None:
+        return row
+    return replace(row, benefit=net_benefit(row.benefit, row.calls, cost))
+
+
 def _config(path: Path) -> Mapping[str, str]:
     """Family and task source of the folder."""
     try:
@@ -114,10 +149,11 @@ def _rows(path: Path) -> list[Row]:
 def _row(path: Path, number: int, line: str) -> Row:
     try:
         value = json.loads(line)
-        row = Row(value["id"], value["index"], value["benefit"])
+        row = Row(value["id"], value["index"], value["benefit"], value.get("calls"))
     except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"Line {number} of `{path}` is not a score ({type(error).__name__}: {error}).") from error
     sound = isinstance(row.id, str) and isinstance(row.index, int) and row.index >= 0
+    sound = sound and (row.calls is None or isinstance(row.calls, int | float))
     if not sound or not (row.benefit is None or (isinstance(row.benefit, int | float) and -1 <= row.benefit <= 1)):
         raise DataError(f"Line {number} of `{path}` needs an id, an index and a benefit from -1 to 1, not {line:.200}.")
     return row

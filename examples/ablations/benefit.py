@@ -1,7 +1,8 @@
 """Tools only where they help? AT-GRPO against Tool-GRPO and accuracy alone (AdaTooler-V, section 3).
 
-Half of the navigation tasks give a safe path away in words: there a tool call can only do harm. The Tool Benefit Score
-of every training task is measured with the cold-started policy itself, with and without tools.
+Half of the navigation tasks give a safe path away in words: there a tool call is of no use. The Tool Benefit Score
+of every training task is measured with the cold-started policy itself, with and without tools, less a small cost per
+call.
 
 Example: python examples/ablations/benefit.py --json benefit.json --figure docs/ablation-benefit.png
 """
@@ -36,8 +37,10 @@ from pictures import bars, save
 
 from adagym.agents.apprentice import ApprenticeAgent, Mix
 from adagym.agents.policy import PolicyAgent
+from adagym.algos.benefit import TaskBenefit
 from adagym.algos.benefit import measure as measure_benefit
 from adagym.algos.mixture import Source
+from adagym.envs.tasks.scored import net_benefit
 from adagym.policies.hf import HFPolicy
 from adagym.policies.sampler import SamplerConfig
 from adagym.policies.tiny import load_tiny
@@ -47,6 +50,9 @@ TOLD = ",told=0.5"
 MIX = Mix(careful=0.5, hasty=0.0, guess=0.5)
 K = 4
 """Episodes per task and condition; the paper takes 8."""
+COST = 0.05
+"""What a call costs, in units of the score. Without a cost the benefit of tools is 0 where the path is told, for a call
+changes nothing, and a benefit of 0 rewards all numbers of calls alike."""
 SCORED_PER_PROMPT = 24
 """Training tasks per task of a step; each of them is scored."""
 ARMS = {"TC": "tc", "accuracy only": "accuracy", "Tool-GRPO": "tool_grpo", "AT-GRPO": "at_grpo"}
@@ -91,7 +97,13 @@ def _scored(policy: HFPolicy, options: Options, seed: int) -> Sequence[Task]:
     with tempfile.TemporaryDirectory() as folder:
         benefits = measure_benefit(envs, tasks, agent, Path(folder) / "rollouts.jsonl", k=K, seed=seed)
     agent.close()
-    return [replace(task, tool_benefit=found.benefit) for task, found in zip(tasks, benefits, strict=True)]
+    return [replace(task, tool_benefit=_net(found)) for task, found in zip(tasks, benefits, strict=True)]
+
+
+def _net(found: TaskBenefit) -> float | None:
+    if found.benefit is None or found.calls is None:
+        return None
+    return net_benefit(found.benefit, found.calls, COST)
 
 
 def _test(arm: str, policy: HFPolicy, options: Options, outcome: Outcome) -> None:

@@ -56,6 +56,20 @@ def test_the_same_tasks_with_scores(folder: Path, option: str, kept: list[int]) 
     check_task_source(tasks, NAV)
 
 
+@pytest.mark.parametrize(
+    ("option", "expected"),
+    [
+        (",cost=0", [0.5, 0.0, -0.25, 1.0]),
+        (",cost=0.1", [0.4, -0.3, -0.25, -1.0]),  # 1, 3 and 0 calls cost 0.1 each, and 30 cost no more than all
+        (",cost=0.1,keep=helpful", [0.4]),
+    ],
+)
+def test_calls_may_cost(tmp_path: Path, option: str, expected: list[float]) -> None:
+    lines = [{**row, "calls": calls} for row, calls in zip(rows(), (1, 3, None, 0, 30), strict=True)]
+    tasks = load_tasks(f"scored:{write(tmp_path / 'costs', lines)}{option}", NAV)
+    assert [task.tool_benefit for task in tasks] == pytest.approx(expected)
+
+
 def test_the_reward_sees_the_score(folder: Path) -> None:
     env = VSPNavigation(f"scored:{folder},keep=helpful", reward="at_grpo")
     env.reset(options={"task": 0})
@@ -129,5 +143,8 @@ def test_arguments_that_cannot_be_used(folder: Path) -> None:
     with pytest.raises(DataError, match="holds scores of vsp_navigation, and the environment plays vsp_verification"):
         load_tasks(f"scored:{folder}", "vsp_verification")
     write(folder, rows()[:1])
+    for cost in ("-0.1", "2", "nan", "much"):
+        with pytest.raises(UsageError, match=f"a number from 0 to 1, not '{cost}'"):
+            load_tasks(f"scored:{folder},cost={cost}", NAV)
     with pytest.raises(UsageError, match="is kept by keep=unhelpful"):
         load_tasks(f"scored:{folder},keep=unhelpful", NAV)
