@@ -18,6 +18,7 @@ import gymnasium as gym
 import numpy as np
 from PIL import Image
 
+from adagym.pictures import read_picture
 from adagym.protocol import DIALECTS, MAX_ACTION_CHARS, Dialect
 from adagym.types import Array, Task, ToolCall, ToolSpec
 
@@ -332,7 +333,15 @@ class _SchemaSampler:
     def _array(self, schema: Mapping[str, Any]) -> list[Any]:
         low = int(schema.get("minItems", 0))
         high = int(schema.get("maxItems", max(low, 3)))
-        return [self.draw(schema.get("items", {})) for _ in range(int(self._rng.integers(low, high + 1)))]
+        items = [self.draw(schema.get("items", {})) for _ in range(int(self._rng.integers(low, high + 1)))]
+        is_box = low == high == 4 and schema.get("items", {}).get("type") in ("integer", "number")
+        return _ordered(items) if is_box else items
+
+
+def _ordered(sides: Sequence[int]) -> list[int]:
+    """A box ``[x1, y1, x2, y2]`` that holds at least one pixel, made of any four sides."""
+    (x1, x2), (y1, y2) = sorted(sides[::2]), sorted(sides[1::2])
+    return [x1, y1, x2 + 1, y2 + 1]
 
 
 def is_unicode(text: str) -> bool:
@@ -394,5 +403,4 @@ def _to_png(image: Array) -> str:
 
 
 def _from_png(text: str) -> Array:
-    with Image.open(io.BytesIO(base64.b64decode(text))) as image:
-        return np.array(image.convert("RGB"), dtype=np.uint8)
+    return read_picture(base64.b64decode(text))

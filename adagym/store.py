@@ -11,17 +11,17 @@ import io
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
 
 import gymnasium as gym
-import numpy as np
 from PIL import Image
 
 from adagym.digest import image_digest
 from adagym.errors import DataError, UsageError
+from adagym.pictures import PictureFile
 from adagym.types import (
     Array,
     Block,
@@ -49,26 +49,6 @@ class _Pictures(Protocol):
     """Where the writer leaves a picture; returns its name."""
 
     def __call__(self, image: Array) -> str: ...
-
-
-@dataclass(frozen=True)
-class StoredImage:
-    """A picture in a store, read when it is needed."""
-
-    path: str
-
-    def load(self) -> Array:
-        """Read the picture.
-
-        Raises:
-            DataError: The file is missing or damaged.
-        """
-        try:
-            with Image.open(self.path) as picture:
-                image: Array = np.array(picture.convert("RGB"), dtype=np.uint8)
-                return image
-        except (OSError, SyntaxError) as error:  # Pillow raises SyntaxError for some broken PNGs
-            raise DataError(f"The picture {self.path} cannot be read ({error}); restore the folder.") from error
 
 
 class Store:
@@ -350,7 +330,7 @@ class _Reader:
             self._loaded[name].flags.writeable = False
         return self._loaded[name]
 
-    def _stored(self, name: str) -> StoredImage:
+    def _stored(self, name: str) -> PictureFile:
         if not name.isalnum():  # a name is a digest, never a path
             raise ValueError(f"{name!r} is not the name of a picture")
-        return StoredImage(str(self._folder / f"{name}.png"))
+        return PictureFile(str(self._folder / f"{name}.png"))

@@ -20,7 +20,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from adagym.agents.base import Agent, Conversation
-from adagym.agents.scripted import Move, Scene, navigate, read_scene, verify, write_move
+from adagym.agents.experts.base import Move, Scene
+from adagym.agents.experts.lake import navigate, verify
+from adagym.agents.scripted import read_scene, write_move
 from adagym.errors import UsageError
 from adagym.tools.maps import read_map
 from adagym.types import ToolCall

@@ -11,7 +11,8 @@ import numpy as np
 from adagym.agents.base import Agent, Conversation, Reply
 from adagym.agents.blueprints import BLUEPRINTS, Unfit, Variant
 from adagym.agents.blueprints.base import Case
-from adagym.agents.scripted import Move, read_scene, write_move
+from adagym.agents.experts.base import Move
+from adagym.agents.scripted import read_scene, write_move
 from adagym.errors import UsageError
 
 

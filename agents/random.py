@@ -31,8 +31,9 @@ class RandomAgent(Agent):
 
 def _sample(conversation: Conversation) -> str:
     rng = np.random.default_rng([conversation.seed, conversation.turn])
-    # A copy with its own generator, because seeding would otherwise change the environment's space.
-    space = copy.copy(conversation.action_space)
+    # A copy with its own generator, because seeding would otherwise change the environment's space. It has to be a
+    # deep one: that keeps the situation, so that answers and pictures are those of the running task.
+    space = copy.deepcopy(conversation.action_space)
     space.seed(int(rng.integers(2**31)))
     action = space.sample()
     dialect = DIALECTS.load(conversation.dialect)

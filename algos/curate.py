@@ -31,8 +31,13 @@ ROUNDS = 4
 KEY = "curation"
 """Where a task's ``meta`` keeps what its row is: ``{"variant", "attempt", "place"}``."""
 
-TASKS = "vsp-generated:split=train,n=1000000"
-"""Tasks are drawn when they are needed, so a large number costs nothing."""
+TASKS = {
+    "gui_qa": "gui:split=train,n=1000000",
+    "jigsaw": "jigsaw:split=train,n=1000000",
+    "vsp_navigation": "vsp-generated:split=train,n=1000000",
+    "vsp_verification": "vsp-generated:split=train,n=1000000",
+}
+"""Family to task source. Tasks are drawn when they are needed, so a large number costs nothing."""
 
 _PLANNER = "AStar"
 _N_ENVS = 8
@@ -159,7 +164,10 @@ class Curation:
         self.wanted = _counts(config, mix, family)
         self._variants = {name: variant_of(family, name) for name in self.wanted}
         self._planner = mix.planner if config.planner is None else config.planner
-        self._tasks = load_tasks(TASKS if config.tasks is None else config.tasks, family)
+        spec = TASKS.get(family) if config.tasks is None else config.tasks
+        if spec is None:
+            raise UsageError(f"There are no training tasks for `{family}`; give a task source.")
+        self._tasks = load_tasks(spec, family)
         self._length = length
         if config.max_tokens is not None and length is None:
             raise UsageError("max_tokens needs a tokenizer to count with.")

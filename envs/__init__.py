@@ -25,5 +25,16 @@ _register(
     "adagym.envs.vsp_verification:VSPVerification",
     "tell whether a given plan is safe on an ice map",
 )
+_register("adagym/GUIQA-v0", "adagym.envs.gui_qa:GUIQA", "answer questions about screenshots")
+_register(
+    "adagym/Jigsaw-v0",
+    "adagym.envs.jigsaw:Jigsaw",
+    "tell which picture is the part that is missing in another one",
+)
+_register(
+    "adagym/VStar-v0",
+    "adagym.envs.vstar:VStar",
+    "answer a question about a small object in a picture of up to 8K",
+)
 
 __all__ = ["ENVS"]

@@ -97,7 +97,8 @@ class Encoder:
         if found is None:
             # Pictures that were read from disk are read-only, which torch warns about.
             writable = image if image.flags.writeable else image.copy()
-            features = self._image_processor(images=[writable], return_tensors="pt")
+            # Said, since it would be guessed wrongly for pictures of one or three pixels' height.
+            features = self._image_processor(images=[writable], input_data_format="channels_last", return_tensors="pt")
             time, height, width = features["image_grid_thw"][0].tolist()
             found = Pixels(features["pixel_values"], (time, height, width))
             self._pixels[digest] = found

@@ -1,12 +1,14 @@
-"""The accuracy reward: one rule per answer type; those of plans, yes and no, and plain text are here."""
+"""The accuracy reward: one rule per answer type; those of plans and of yes and no are here."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
 
+from adagym.rewards.boxes import box_is_right
 from adagym.rewards.choices import choice_is_right
 from adagym.rewards.numbers import number_is_right, regression_score
+from adagym.rewards.texts import anls_score, text_is_right
 from adagym.rewards.wording import free_form_score, ocr_score
 from adagym.types import Task, Trajectory
 
@@ -24,8 +26,8 @@ _STEPS = {"L": (0, -1), "D": (1, 0), "R": (0, 1), "U": (-1, 0)}
 def accuracy_reward(task: Task, trajectory: Trajectory, rules: Mapping[str, Rule] | None = None) -> float | None:
     """How right the final answer is, by the rule of its type; an episode without an answer is wrong.
 
-    Answers of the types ``ocr``, ``free_form`` and ``regression`` can be right in part. Wherever right and wrong are
-    told apart, an answer is right if it scores 1; AdaTooler-V's released code counts every score above 0.
+    Answers of the types ``anls``, ``ocr``, ``free_form`` and ``regression`` can be right in part. Wherever right and
+    wrong are told apart, an answer is right if it scores 1; AdaTooler-V's released code counts every score above 0.
 
     Args:
         task: What was asked.
@@ -87,19 +89,16 @@ def yes_no_is_right(task: Task, answer: str) -> bool:
     return answer.strip(" \t\n.!\"'").casefold() == task.answer.casefold()
 
 
-def text_is_right(task: Task, answer: str) -> bool:
-    """Whether the answer equals the reference up to case and white space."""
-    return answer.casefold().split() == task.answer.casefold().split()
-
-
 RULES: Mapping[str, Rule] = {
     "plan": plan_is_right,
     "yes_no": yes_no_is_right,
     "text": text_is_right,
+    "anls": anls_score,
     "choice": choice_is_right,
     "number": number_is_right,
     "regression": regression_score,
     "ocr": ocr_score,
     "free_form": free_form_score,
+    "box": box_is_right,
 }
 """Answer type to rule."""

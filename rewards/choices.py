@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from adagym.rewards.extraction import unwrapped
 from adagym.types import Task
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -50,7 +51,7 @@ def read_choice(text: str, choices: Sequence[str] = ()) -> tuple[str, ...] | Non
         text: The answer.
         choices: Texts of the options, with or without ``A.`` before them.
     """
-    text = " ".join(text.split())
+    text = " ".join(unwrapped(text).split())
     found = _letters_only(text, choices) or _exact_text(text, choices)
     if found is not None or _WHOLE.fullmatch(_bare(text)):
         return found

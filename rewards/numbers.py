@@ -3,51 +3,51 @@
 from __future__ import annotations
 
 import math
-import re
 
+from adagym.rewards.extraction import final_answer
+from adagym.rewards.quantities import Quantity, common_sizes, read_quantity
 from adagym.types import Task, Trajectory
 
 TOLERANCE = 1e-4
 """Relative difference at which a number is still right; ``task.meta["tolerance"]`` replaces it."""
-LONGEST = 200
-"""A longer text is not read as a number."""
-
-_VALUE = r"(?:\d{1,3}(?:,\d{3})+(?!\d)(?:\.\d+)?|\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?(?!\.?\d)"
-_NUMBER = re.compile(rf"(?<![\w.])([-+]?\s*[$€£¥]?\s*{_VALUE})(?:\s*/\s*([-+]?{_VALUE}))?(\s*\\?%)?")
-_LATEX = re.compile(r"\\[dt]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}")
 
 
 def number_is_right(task: Task, answer: str) -> bool | None:
     """Whether an answer's number equals the reference's within ``TOLERANCE``.
 
-    Where only one of the two is written with a percent sign, the sign may be a unit or a factor of 0.01.
+    A percent sign and a word such as ``million`` multiply. Where only one of the two numbers has one, it may also be a
+    unit: ``42%`` equals 42 and 0.42, ``3.2 million`` equals 3.2 and 3200000. Units count if both numbers have one that
+    is known: ``500 cm`` equals ``5 m``, and neither equals ``5 kg``; ``$5`` is not ``5 €``.
 
     Returns:
         None if the task's reference is not a number.
     """
-    gold = _read(task.answer)
+    gold = read_quantity(task.answer)
     if gold is None:
         return None
-    given = _read(answer)
-    if given is None:
+    given = read_quantity(final_answer(answer))
+    sizes = None if given is None else common_sizes(given, gold)
+    if given is None or sizes is None:
         return False
+    plain = given.value * sizes[0], gold.value * sizes[1]
+    pairs = [(plain[0] * _factor(given), plain[1] * _factor(gold))]
+    if given.scaled != gold.scaled:
+        pairs.append(plain)
     tolerance = float(task.meta.get("tolerance", TOLERANCE))
-    factors = (1.0,) if given[1] == gold[1] else (1.0, 0.01) if given[1] else (1.0, 100.0)
-    return any(math.isclose(given[0] * factor, gold[0], rel_tol=tolerance, abs_tol=1e-9) for factor in factors)
+    return any(math.isclose(left, right, rel_tol=tolerance, abs_tol=1e-9) for left, right in pairs)
 
 
 def regression_score(task: Task, answer: str) -> float | None:
     """1 minus the relative error, not below 0: ``max(0, 1 - |answer - reference| / |reference|)``.
 
-    A reference of 0 is met exactly or not at all.
+    A reference of 0 is met exactly or not at all. Units are converted as in :func:`number_is_right`, and percent signs
+    do not count.
 
     Returns:
         0 to 1; None if the task's reference is not a number.
     """
-    gold, given = read_number(task.answer), read_number(answer)
-    if gold is None:
-        return None
-    return 0.0 if given is None else max(0.0, 1.0 - _relative_error(given, gold))
+    error = _relative_error(task, answer)
+    return None if error is None else max(0.0, 1.0 - error)
 
 
 def mean_relative_accuracy(task: Task, trajectory: Trajectory) -> float | None:
@@ -58,46 +58,38 @@ def mean_relative_accuracy(task: Task, trajectory: Trajectory) -> float | None:
     Returns:
         0 to 1; None after an infrastructure failure, or if the task's reference is not a number.
     """
-    gold = read_number(task.answer) if task.answer_type in ("number", "regression") else None
-    if trajectory.outcome == "infra_failure" or gold is None:
+    if trajectory.outcome == "infra_failure" or task.answer_type not in ("number", "regression"):
         return None
-    given = read_number(trajectory.answer or "")
-    if given is None:
-        return 0.0
-    error = _relative_error(given, gold)
+    error = _relative_error(task, trajectory.answer or "")
+    if error is None:
+        return None
     # In twentieths, which are exact: 0.05 * 3 is not 0.15.
     return sum(error * 20 < twentieths for twentieths in range(1, 11)) / 10
 
 
 def read_number(text: str) -> float | None:
-    """Read the one number in a text: ``1,234``, ``42%`` (as 42), ``$5``, ``3.0``, ``-3/4``, ``about 7 cm``, ``1e3``.
+    """Read the one number in a text: ``1,234``, ``42%`` (as 42), ``$5``, ``-3/4``, ``about 7 cm``, ``5 million``.
 
     Returns:
         None if there is no number, or more than one.
     """
-    found = _read(text)
-    return None if found is None else found[0]
+    found = read_quantity(text)
+    return None if found is None else found.value * found.scale
 
 
-def _read(text: str) -> tuple[float, bool] | None:
-    """The number, and whether a percent sign follows it."""
-    if len(text) > LONGEST:
+def _factor(quantity: Quantity) -> float:
+    return quantity.scale * (0.01 if quantity.percent else 1.0)
+
+
+def _relative_error(task: Task, answer: str) -> float | None:
+    """Error over the size of the reference; infinite without a number, None without a reference."""
+    gold, given = read_quantity(task.answer), read_quantity(final_answer(answer))
+    if gold is None:
         return None
-    matches = list(_NUMBER.finditer(_LATEX.sub(r"\1/\2", text.replace("\N{MINUS SIGN}", "-"))))
-    if len(matches) != 1:
-        return None
-    top, bottom, percent = matches[0].groups()
-    value, divisor = _float(top), 1.0 if bottom is None else _float(bottom)
-    if divisor == 0 or not math.isfinite(value) or not math.isfinite(divisor):
-        return None
-    return value / divisor, percent is not None
-
-
-def _float(text: str) -> float:
-    return float(re.sub(r"[\s,$€£¥]", "", text))
-
-
-def _relative_error(given: float, gold: float) -> float:
-    if gold == 0:
-        return 0.0 if given == 0 else math.inf
-    return abs(given - gold) / abs(gold)
+    sizes = None if given is None else common_sizes(given, gold)
+    if given is None or sizes is None:
+        return math.inf
+    said, wanted = given.value * given.scale * sizes[0], gold.value * gold.scale * sizes[1]
+    if wanted == 0:
+        return 0.0 if said == 0 else math.inf
+    return abs(said - wanted) / abs(wanted)

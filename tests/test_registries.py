@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import io
 import json
 import pickle
 from collections.abc import Callable
@@ -12,8 +13,10 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
+import pyarrow
 import pytest
 from PIL import Image
+from pyarrow import parquet
 
 from adagym.agents import AGENTS, Agent
 from adagym.agents.human import HumanAgent
@@ -30,6 +33,8 @@ from adagym.rewards import PRESETS, REWARDS
 from adagym.store import Store
 from adagym.testing import check_agent, check_dialect, check_env, check_reward, check_task_source, check_tool
 from adagym.tools import TOOLS
+from adagym.tools.pointing import POINTERS
+from adagym.tools.reading import READERS
 from adagym.types import Trajectory
 
 FAMILIES = ("vsp_navigation", "vsp_verification")
@@ -57,7 +62,8 @@ def test_every_name_of_a_kind_loads_and_is_summarised(kind: str) -> None:
 
 def test_every_registry_is_listed() -> None:
     registered = {id(registry_of(kind)) for kind in REGISTRIES}
-    assert registered == {id(registry) for registry in (ENVS, SOURCES, TOOLS, REWARDS, PRESETS, AGENTS, DIALECTS)}
+    own = (ENVS, SOURCES, TOOLS, REWARDS, PRESETS, AGENTS, DIALECTS, READERS, POINTERS)
+    assert registered == {id(registry) for registry in own}
 
 
 @pytest.mark.parametrize("name", ENVS.names())
@@ -125,7 +131,49 @@ def scored_folder(folder: Path, family: str) -> Path:
     return folder
 
 
+def png(side: int) -> bytes:
+    stream = io.BytesIO()
+    Image.effect_noise((side, side), 80).save(stream, "PNG")
+    return stream.getvalue()
+
+
+def jigsaw_coco_file(folder: Path) -> Path:
+    """Two rows of AdaEval-Jigsaw-COCO: one with two options, one with three."""
+    rows = [
+        {
+            "idx": f"COCO_test_{count}",
+            "question_image": {"bytes": png(64), "path": "q.jpg"},
+            "choice_images": [{"bytes": png(32), "path": "c.jpg"}] * count,
+            "question_text": "Which one is the missing part?",
+            "correct_answer": "AB"[count - 2],
+        }
+        for count in (2, 3)
+    ]
+    parquet.write_table(pyarrow.Table.from_pylist(rows), folder / "test.parquet")
+    return folder
+
+
+def blink_file(folder: Path) -> Path:
+    """Two rows of BLINK's Jigsaw."""
+    rows = [
+        {
+            "idx": f"val_Jigsaw_{number}",
+            "prompt": "Which one is the missing part? (A) the second image (B) the third image",
+            **{f"image_{place}": {"bytes": png(32), "path": None} for place in (1, 2, 3)},
+            "image_4": None,
+            "choices": ["the second image", "the third image"],
+            "answer": f"({'AB'[number]})",
+        }
+        for number in range(2)
+    ]
+    parquet.write_table(pyarrow.Table.from_pylist(rows), folder / "val-00000-of-00001.parquet")
+    return folder
+
+
 SPECS: dict[str, Callable[[Path, str], str]] = {
+    "blink-jigsaw": lambda folder, family: f"blink-jigsaw:{blink_file(folder)}",
+    "jigsaw": lambda folder, family: "jigsaw:n=8",
+    "jigsaw-coco": lambda folder, family: f"jigsaw-coco:{jigsaw_coco_file(folder)}",
     "vsp-generated": lambda folder, family: "vsp-generated:sides=4-5,n=30",
     "vsp": lambda folder, family: f"vsp:{benchmark_folder(folder, family)}",
     "scored": lambda folder, family: f"scored:{scored_folder(folder, family)}",
@@ -133,8 +181,13 @@ SPECS: dict[str, Callable[[Path, str], str]] = {
 """A spec of each task source, given a folder to write in."""
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("name", SOURCES.names())
+FAMILIES_OF = {"blink-jigsaw": ("jigsaw",), "jigsaw": ("jigsaw",), "jigsaw-coco": ("jigsaw",)}
+"""Task source to its families, where they are not those of frozen-lake maps."""
+
+
+@pytest.mark.parametrize(
+    ("name", "family"), [(name, family) for name in SOURCES.names() for family in FAMILIES_OF.get(name, FAMILIES)]
+)
 def test_task_sources(name: str, family: str, tmp_path: Path) -> None:
     check_task_source(load_tasks(SPECS[name](tmp_path, family), family), family)
 

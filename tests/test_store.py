@@ -18,8 +18,9 @@ from adagym.agents.scripted import ExpertAgent
 from adagym.algos.collect import Collector, Job
 from adagym.digest import image_digest, messages_digest, observation_digest
 from adagym.errors import DataError, UsageError
+from adagym.pictures import PictureFile
 from adagym.protocol import MAX_ACTION_CHARS
-from adagym.store import Store, StoredImage, differences, dump, read_trajectories, replay
+from adagym.store import Store, differences, dump, read_trajectories, replay
 from adagym.types import ArrayImage, ImageBlock, Message, TextBlock, Trajectory
 
 ENVS = ["adagym/VSPNavigation-v0", "adagym/VSPVerification-v0"]
@@ -101,7 +102,7 @@ def test_what_is_read_is_what_was_written(tmp_path: Path, episodes: list[Traject
     assert read.calls[0].check == played.calls[0].check
     assert read.steps[0].parsed == played.steps[0].parsed
     assert (read.outcome, read.reward, read.reward_parts) == (played.outcome, played.reward, played.reward_parts)
-    assert isinstance(read.task.images[0], StoredImage)
+    assert isinstance(read.task.images[0], PictureFile)
     np.testing.assert_array_equal(read.task.images[0].load(), played.task.images[0].load())
     for one, other in zip(read.messages, played.messages, strict=True):
         assert (one.role, one.text) == (other.role, other.text)

@@ -7,12 +7,14 @@ which points the path passes, each once, and where it ends, which the original o
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from adagym.errors import ErrorCode, ToolError
 from adagym.tools.astar import cell_size_of
 from adagym.tools.base import Tool, ToolOutput
 from adagym.tools.drawing import COLOURS, draw_arrows
-from adagym.tools.values import ImageArg, PointArg
+from adagym.tools.values import ImageArg, Point, PointArg
+from adagym.types import Array
 
 _MOVES = {"L": (-1, 0), "U": (0, -1), "D": (0, 1), "R": (1, 0)}
 
@@ -37,13 +39,31 @@ def draw_2d_path(
         line_width: Pixels.
         line_color: red, green, blue, yellow, magenta or cyan.
     """
-    moves = _moves(directions)
+    moves = read_moves(directions)
     size = cell_size_of(image, step, "step")
     if line_color not in COLOURS:
         raise _invalid(f"`line_color` must be one of {', '.join(COLOURS)}, not {line_color[:40]!r}.", "line_color")
     if not 1 <= line_width <= 32:
         raise _invalid(f"`line_width` must be 1 to 32 pixels, not {line_width}.", "line_width")
     x, y = start_point if pixel_coordinate else tuple((value - 1) * size + size // 2 for value in start_point)
+    points = walk(image, (x, y), moves, size)
+    picture = draw_arrows(image, points, COLOURS[line_color], line_width)
+    return ToolOutput(stops(points), (picture,), "Path drawn successfully")
+
+
+def walk(image: Array, start: Point, moves: str, size: int) -> list[Point]:
+    """The start of a path and the end of each move.
+
+    Args:
+        image: The picture that the path may not leave.
+        start: Where it begins, in pixels.
+        moves: Letters, as :func:`read_moves` returns them.
+        size: Pixels per move.
+
+    Raises:
+        ToolError: The path leaves the picture, or begins outside.
+    """
+    x, y = start
     height, width = image.shape[:2]
     if not (0 <= x < width and 0 <= y < height):
         raise _invalid(f"`start_point` [{x}, {y}] is outside the image of {width}x{height} pixels.", "start_point")
@@ -54,14 +74,20 @@ def draw_2d_path(
         if not (0 <= x < width and 0 <= y < height):
             raise _invalid(f"Move {number} ({move}) leaves the image of {width}x{height} pixels.", "directions")
         points.append((x, y))
-    picture = draw_arrows(image, points, COLOURS[line_color], line_width)
-    passed = [list(point) for point in dict.fromkeys(points)]
-    data = {"points": passed, "end_point": list(points[-1])}
-    return ToolOutput(data, (picture,), "Path drawn successfully")
+    return points
 
 
-def _moves(directions: str) -> str:
-    """The letters of ``R,R,D``, ``R, R, D`` or ``rrd``."""
+def stops(points: list[Point]) -> dict[str, Any]:
+    """What is told of a path in numbers: the points it passes, each once, and where it ends."""
+    return {"points": [list(point) for point in dict.fromkeys(points)], "end_point": list(points[-1])}
+
+
+def read_moves(directions: str) -> str:
+    """The letters of ``R,R,D``, ``R, R, D`` or ``rrd``, in capitals.
+
+    Raises:
+        ToolError: It is anything else.
+    """
     text = directions.strip().upper()
     if not re.fullmatch(r"[LUDR](?:\s*,?\s*[LUDR])*", text):
         raise _invalid("Invalid directions format. Use 'ludr' or 'L,R,U,D'", "directions")

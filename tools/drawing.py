@@ -21,6 +21,8 @@ COLOURS = {
     "magenta": (255, 0, 255),
     "cyan": (0, 255, 255),
 }
+DASH, GAP = 10, 8
+"""Lengths of the drawn and the open parts of a dashed line, in pixels."""
 _STAR_RADIUS = 9
 """Pixels."""
 
@@ -41,6 +43,21 @@ def draw_arrows(image: Array, points: Sequence[Point], colour: tuple[int, int, i
             cv2.circle(drawn, start, 3 * width, colour, width)
         else:
             cv2.arrowedLine(drawn, start, end, colour, width, tipLength=0.3)
+    return drawn
+
+
+def draw_dashed_arrows(image: Array, points: Sequence[Point], colour: tuple[int, int, int], width: int) -> Array:
+    """Join points by dashed lines on a copy, each with a filled head at its end."""
+    drawn: Array = image.copy()
+    for start, end in pairwise(points):
+        along = np.subtract(end, start)
+        length = max(abs(along).max(), 1)
+        for begin in range(0, length, DASH + GAP):
+            ends = (start + along * at // length for at in (begin, min(begin + DASH, length)))
+            first, last = ((int(x), int(y)) for x, y in ends)
+            cv2.line(drawn, first, last, colour, width)
+        back, aside = -along * 4 * width // length, along[::-1] * (2 * width, -2 * width) // length
+        cv2.fillPoly(drawn, [np.array([end, end + back + aside, end + back - aside], np.int32)], colour)
     return drawn
 
 

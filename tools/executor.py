@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from adagym.errors import ErrorCode, InfraError, ToolError
+from adagym.errors import ErrorCode, InfraError, ToolError, UsageError
 from adagym.tools import TOOLS
 from adagym.tools.base import Parameter, Tool, ToolOutput
 from adagym.types import Array, CallCheck, ToolCall, ToolResult, ToolSpec
@@ -45,6 +45,7 @@ class Executor:
 
         Raises:
             InfraError: The tool itself broke.
+            UsageError: The tool cannot work here: it lacks an extra, or its settings cannot be used.
         """
         began = time.perf_counter()
         tool = self._tools.get(call.name)
@@ -68,6 +69,8 @@ class Executor:
             if error.parameter is not None:
                 check = replace(check, valid=tuple(name for name in check.valid if name != error.parameter))
             return ToolResult(tool.name, "failed", str(error), error.code, check=check)
+        except UsageError:  # every call would fail, until a person has read the message
+            raise
         except Exception as error:  # anything else is a bug of the tool, never the model's doing
             raise InfraError(f"The tool `{tool.name}` broke: {type(error).__name__}: {error}") from error
         for image in output.images:

@@ -21,11 +21,18 @@ MAX_TEXT = 1000
 """Longest text parameter, in characters."""
 MAX_POINTS = 4096
 """Most points in one parameter."""
+MAX_BOXES = 256
+"""Most boxes in one parameter."""
 MAX_COORDINATE = 1_000_000
 """Largest coordinate, in pixels; larger numbers would overflow drawing."""
 
 Point = tuple[int, int]
 """``(x, y)`` in pixels."""
+Box = tuple[int, int, int, int]
+"""``(x1, y1, x2, y2)`` in pixels; the right column and the bottom row are not part of it."""
+SHAPES = ("rectangle", "ellipse", "circle")
+Shape = tuple[str, Box]
+"""One of ``SHAPES``, and the box it is drawn around."""
 Images = Mapping[str, Array]
 Reader = Callable[[Any, Images], Any]
 
@@ -107,6 +114,54 @@ def _point(value: Any) -> Point:
     return round(value[0]), round(value[1])
 
 
+def _read_box(value: Any, images: Images) -> Box:
+    value = _decoded(value)
+    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], list | dict):
+        value = value[0]
+    return _box(value)
+
+
+def _read_boxes(value: Any, images: Images) -> tuple[Box, ...]:
+    value = _decoded(value)
+    if isinstance(value, dict) or (isinstance(value, list) and value and not isinstance(value[0], list | dict)):
+        value = [value]
+    if not isinstance(value, list) or not 1 <= len(value) <= MAX_BOXES:
+        raise _refuse(f"a list of 1 to {MAX_BOXES} boxes [x1, y1, x2, y2]", value)
+    return tuple(_box(item) for item in value)
+
+
+def _read_shapes(value: Any, images: Images) -> tuple[Shape, ...]:
+    value = _decoded(value)
+    value = [value] if isinstance(value, dict) else value
+    if not isinstance(value, list) or not 1 <= len(value) <= MAX_BOXES or not all(map(_is_shape, value)):
+        names = ", ".join(SHAPES)
+        raise _refuse(f'a list of 1 to {MAX_BOXES} {{"shape": one of {names}, "coords": [x1, y1, x2, y2]}}', value)
+    return tuple((item["shape"], _box(_decoded(item["coords"]))) for item in value)
+
+
+def _is_shape(value: Any) -> bool:
+    return isinstance(value, dict) and set(value) == {"shape", "coords"} and value["shape"] in SHAPES
+
+
+def _box(value: Any) -> Box:
+    """Four sides in whole pixels; ``adagym.tools.boxes`` checks that they lie in a picture and in order."""
+    if isinstance(value, dict):
+        value = next(([value[key] for key in keys] for keys in _SIDES if set(value) == set(keys)), value)
+    if not isinstance(value, list) or len(value) != 4 or not all(_is_side(side) for side in value):
+        raise _refuse("a box [x1, y1, x2, y2] in pixels", value)
+    if any(isinstance(side, float) for side in value) and all(0 <= side <= 1 for side in value):
+        raise ToolError(
+            f"must be in absolute pixels; normalised coordinates (0 to 1) such as {_show(value)} are not supported.",
+            ErrorCode.INVALID_PARAMETERS,
+        )
+    x1, y1, x2, y2 = (round(side) for side in value)
+    return x1, y1, x2, y2
+
+
+def _is_side(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= MAX_COORDINATE
+
+
 def _is_coordinate(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= MAX_COORDINATE
 
@@ -126,6 +181,14 @@ def _decoded(value: Any) -> Any:
         return value
 
 
+_SIDES = (("x1", "y1", "x2", "y2"), ("x_min", "y_min", "x_max", "y_max"))
+"""The keys by which a box may be written as an object."""
+_BOX_SCHEMA = {"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 4}
+_SHAPE_SCHEMA = {
+    "type": "object",
+    "properties": {"shape": {"type": "string", "enum": list(SHAPES)}, "coords": _BOX_SCHEMA},
+    "required": ["shape", "coords"],
+}
 _POINT_SCHEMA = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
 
 TEXT = Kind({"type": "string"}, _read_text)
@@ -138,3 +201,9 @@ PointArg = Annotated[Point, Kind(_POINT_SCHEMA, _read_point)]
 """A point ``[x, y]``."""
 PointsArg = Annotated[tuple[Point, ...], Kind({"type": "array", "items": _POINT_SCHEMA}, _read_points)]
 """A list of points ``[[x, y], ...]``."""
+BoxArg = Annotated[Box, Kind(_BOX_SCHEMA, _read_box)]
+"""A box ``[x1, y1, x2, y2]``."""
+BoxesArg = Annotated[tuple[Box, ...], Kind({"type": "array", "items": _BOX_SCHEMA, "minItems": 1}, _read_boxes)]
+"""A list of boxes ``[[x1, y1, x2, y2], ...]``."""
+ShapesArg = Annotated[tuple[Shape, ...], Kind({"type": "array", "items": _SHAPE_SCHEMA, "minItems": 1}, _read_shapes)]
+"""A list of shapes ``[{"shape": "circle", "coords": [x1, y1, x2, y2]}, ...]``."""

@@ -35,6 +35,7 @@ COMMANDS: Registry[type[Command]] = Registry("command")
 COMMANDS.register("list", "adagym.cli.list:List", summary="everything registered: envs, tools, rewards, agents, ...")
 COMMANDS.register("play", "adagym.cli.play:Play", summary="play an environment yourself, in the terminal")
 COMMANDS.register("eval", "adagym.cli.eval:Eval", summary="play tasks with an agent and measure how it did")
+COMMANDS.register("build gui", "adagym.cli.build:BuildGUI", summary="render pages of UI kits, to ask about screens")
 COMMANDS.register(
     "curate", "adagym.cli.curate:Curate", summary="make cold-start data: real calls, mistakes, corrections"
 )

@@ -35,7 +35,7 @@ class Curate:
     out: Path
     """Folder for config.json, episodes.jsonl, rejected.jsonl, summary.json and one folder per further format."""
     preset: str = "adareasoner-vsp"
-    """Mix of variants: adareasoner-vsp, adareasoner-vsp-astar or robust-vsp."""
+    """Mix of variants: adareasoner-vsp, adareasoner-vsp-astar, robust-vsp, or adareasoner-jigsaw for Jigsaw."""
     mix: str | None = None
     """Variants and shares in place of the preset's, for example direct=0.5,reflect1=0.3,fallback=0.2; needs --n."""
     n: int | None = None

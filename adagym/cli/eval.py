@@ -43,6 +43,8 @@ class Eval:
     """An episode is cut after so many turns without an answer."""
     reward: str = "tool_grpo"
     """Preset that scores the episodes; `adagym list presets` shows them."""
+    tools: str | None = None
+    """Tools offered, joined by commas; none for no tools. Default: the environment's."""
     adaptive: str | None = None
     """names, or names,fields,errors: tools under other names in every episode. Default: their own names."""
 
@@ -61,6 +63,8 @@ class Eval:
             "reward": self.reward,
             "adaptive": self.adaptive,
         }
+        if self.tools is not None:
+            env_kwargs["tools"] = [] if self.tools == "none" else self.tools.split(",")
         config = EvalConfig(self.env, self.agent, self.tasks, self.n, self.seed, env_kwargs)
         console = Console()
         with _Tally(console) as tally:

@@ -10,7 +10,7 @@ import tyro
 
 from adagym.registry import Registry
 
-Kind = Literal["all", "envs", "tasks", "tools", "rewards", "presets", "agents", "dialects"]
+Kind = Literal["all", "envs", "tasks", "tools", "rewards", "presets", "agents", "dialects", "readers", "pointers"]
 
 REGISTRIES: dict[str, str] = {
     "envs": "adagym.envs:ENVS",
@@ -20,6 +20,8 @@ REGISTRIES: dict[str, str] = {
     "presets": "adagym.rewards:PRESETS",
     "agents": "adagym.agents:AGENTS",
     "dialects": "adagym.protocol:DIALECTS",
+    "readers": "adagym.tools.reading:READERS",
+    "pointers": "adagym.tools.pointing:POINTERS",
 }
 """Where each kind's registry is."""
 

@@ -19,5 +19,13 @@ BLUEPRINTS.register(
     "adagym.agents.blueprints.verification:VARIANTS",
     summary="point at player and holes, draw the given path, judge it",
 )
+BLUEPRINTS.register(
+    "gui_qa", "adagym.agents.blueprints.gui_qa:VARIANTS", summary="cut out the part that matters, read it, answer"
+)
+BLUEPRINTS.register(
+    "jigsaw",
+    "adagym.agents.blueprints.jigsaw:VARIANTS",
+    summary="find the gap, put a candidate into it, judge its edges",
+)
 
 __all__ = ["BLUEPRINTS", "Unfit", "Variant"]

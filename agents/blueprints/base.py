@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from adagym.agents.scripted import Move, Scene
+from adagym.agents.blueprints.words import FAILURES
+from adagym.agents.experts.base import Move, Scene
 from adagym.types import ToolCall
 
 Envelope = Mapping[str, Any]
@@ -67,8 +68,53 @@ class Variant:
     """Whether tools are offered."""
 
 
+class ToolsFailed(Exception):
+    """The calls of a step failed for good; the plan falls back on its own sight."""
+
+
+class Desk:
+    """Makes the calls of a plan.
+
+    Args:
+        case: What the plan has to work with.
+        wordings: How thoughts are worded; has the purposes of ``words.COMMON``.
+        stumble: The step at which calls fail; None where all succeed.
+        fallback: Whether the second try at that step fails too.
+    """
+
+    def __init__(
+        self, case: Case, wordings: Mapping[str, Sequence[str]], stumble: str | None = None, fallback: bool = False
+    ) -> None:
+        self.case = case
+        self.stumble = stumble
+        self.fallback = fallback
+        self.voice = Voice(wordings, case.rng)
+
+    def call(self, step: str, think: str, call: ToolCall) -> Part:
+        """Make a call; at the step of the stumble, first make it wrongly.
+
+        Raises:
+            ToolsFailed: It failed twice, as planned.
+            Unfit: A call failed that should not, or the other way round.
+        """
+        if step == self.stumble:
+            names = self.case.rng.permutation(sorted(call.arguments))
+            for name in names[: 2 if self.fallback else 1]:
+                result = yield Move(think, spoil(call, str(name), self.case.scene.image.shape[:2]))
+                if not failed(result):
+                    raise Unfit("a call that should fail did not")
+                reason = FAILURES.get(int(result.get("error_code", 0)), FAILURES[0])
+                think = self.voice.say("mend", reason=reason)
+            if self.fallback:
+                raise ToolsFailed
+        result = yield Move(think, call)
+        if failed(result):
+            raise Unfit("a call failed that should not")
+        return result
+
+
 def spoil(call: ToolCall, name: str, extent: Sequence[int]) -> ToolCall:
-    """The same call with one argument wrong: a picture that is not there, a point outside, or nothing at all.
+    """The same call with one argument wrong: a picture that is not there, a place outside, or nothing at all.
 
     Args:
         call: A call that would succeed.
@@ -77,10 +123,11 @@ def spoil(call: ToolCall, name: str, extent: Sequence[int]) -> ToolCall:
     """
     arguments = dict(call.arguments)
     value = arguments[name]
-    if name == "image":
+    if isinstance(value, str) and value.startswith("img_"):
         arguments[name] = "img_9"
-    elif isinstance(value, list) and len(value) == 2 and all(isinstance(item, int) for item in value):
-        arguments[name] = [value[0], value[1] + extent[0]]
+    elif isinstance(value, list) and len(value) in (2, 4) and all(isinstance(item, int) for item in value):
+        # A point or a box, whose second number and fourth number count from the top.
+        arguments[name] = [item + extent[0] * (place % 2) for place, item in enumerate(value)]
     else:
         del arguments[name]
     return ToolCall(call.name, arguments)

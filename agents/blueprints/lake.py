@@ -6,9 +6,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from adagym.agents.blueprints.base import Case, Envelope, Part, Unfit, Voice, failed, spoil
-from adagym.agents.blueprints.lake_words import FAILURES, WORDINGS
-from adagym.agents.scripted import Move
+from adagym.agents.blueprints.base import Case, Desk, Envelope, Part, Unfit
+from adagym.agents.blueprints.lake_words import WORDINGS
 from adagym.envs.lake import MOVES, Lake
 from adagym.tools.maps import MapReading, read_map
 from adagym.types import ToolCall
@@ -22,7 +21,7 @@ Points = list[list[int]]
 """Pixels ``[[x, y], ...]``."""
 
 
-class Desk:
+class LakeDesk(Desk):
     """Makes the moves of a frozen-lake plan.
 
     Args:
@@ -35,10 +34,7 @@ class Desk:
     """
 
     def __init__(self, case: Case, stumble: str | None = None, fallback: bool = False) -> None:
-        self.case = case
-        self.stumble = stumble
-        self.fallback = fallback
-        self.voice = Voice(WORDINGS, case.rng)
+        super().__init__(case, WORDINGS, stumble, fallback)
         reading = read_map(case.scene.image)
         if reading is None:
             raise Unfit("the picture shows no map")
@@ -58,33 +54,12 @@ class Desk:
         }
         return self.call("draw", think, ToolCall("Draw2DPath", arguments))
 
-    def call(self, step: str, think: str, call: ToolCall) -> Part:
-        """Make a call; at the step of the stumble, first make it wrongly."""
-        if step == self.stumble:
-            names = self.case.rng.permutation(sorted(call.arguments))
-            for name in names[: 2 if self.fallback else 1]:
-                result = yield Move(think, spoil(call, str(name), self.case.scene.image.shape[:2]))
-                if not failed(result):
-                    raise Unfit("a call that should fail did not")
-                reason = FAILURES.get(int(result.get("error_code", 0)), FAILURES[0])
-                think = self.voice.say("mend", reason=reason)
-            if self.fallback:
-                raise ToolsFailed
-        result = yield Move(think, call)
-        if failed(result):
-            raise Unfit("a call failed that should not")
-        return result
-
     def seen(self) -> str:
         """The map in words, as read by one's own eyes."""
         places = {
             kind: ", ".join(f"({y + 1}, {x + 1})" for y, x in _cells(self.reading, kind)) or "nowhere" for kind in "SGH"
         }
         return self.voice.say("seen", elf=places["S"], gift=places["G"], holes=places["H"])
-
-
-class ToolsFailed(Exception):
-    """The calls of a step failed for good; the plan falls back on its own sight."""
 
 
 def points_of(result: Envelope) -> Points:

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-FAILURES = {
-    0: "it gave no usable result",
-    201: "one of the values was out of range",
-    204: "it named a picture that does not exist",
-    205: "a required value was left out",
-}
-"""Error code to what went wrong, in words that name no tool and no parameter."""
+from adagym.agents.blueprints.words import COMMON
 
 WORDINGS: dict[str, tuple[str, ...]] = {
+    **COMMON,
     "find_elf": (
         "First I need to know where the player is.",
         "Let me find the elf, the start of the path.",
@@ -106,12 +101,6 @@ WORDINGS: dict[str, tuple[str, ...]] = {
         "I compare every point with the holes: all are free. Safe.",
         "The sequence never enters a hole, so the answer is yes.",
         "All points of the path are on the ice. It is safe.",
-    ),
-    "mend": (
-        "The call failed: {reason}. I write it again.",
-        "That did not work, {reason}. Let me correct the call.",
-        "An error: {reason}. I try again with that put right.",
-        "No result, because {reason}. Once more.",
     ),
     "give_up": (
         "The tools do not help here, so I look myself. {seen}",

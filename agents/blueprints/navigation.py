@@ -4,37 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from adagym.agents.blueprints.base import Case, Envelope, Plan, Unfit, Variant
-from adagym.agents.blueprints.lake import Desk, Points, ToolsFailed, lake_of, only, points_of, slips, stays
-from adagym.agents.scripted import Move
+from adagym.agents.blueprints.base import Case, Envelope, Plan, ToolsFailed, Unfit, Variant
+from adagym.agents.blueprints.lake import LakeDesk, Points, lake_of, only, points_of, slips, stays
+from adagym.agents.experts.base import Move
 from adagym.envs.lake import Lake
 from adagym.types import ToolCall
 
 
 def direct(case: Case) -> Plan:
     """The first path drawn is right."""
-    yield from _solve(Desk(case))
+    yield from _solve(LakeDesk(case))
 
 
 def reflect1(case: Case) -> Plan:
     """The first path drawn is wrong, the second right."""
-    yield from _solve(Desk(case), wrong=1)
+    yield from _solve(LakeDesk(case), wrong=1)
 
 
 def reflect2(case: Case) -> Plan:
     """Two wrong paths are drawn, the third is right."""
-    yield from _solve(Desk(case), wrong=2)
+    yield from _solve(LakeDesk(case), wrong=2)
 
 
 def tool_failure(case: Case) -> Plan:
     """One call fails and is mended."""
     steps = ["Elf", "Gift", "Ice Holes", "draw", *(["plan"] if case.planner else [])]
-    yield from _solve(Desk(case, stumble=str(case.rng.choice(steps))))
+    yield from _solve(LakeDesk(case, stumble=str(case.rng.choice(steps))))
 
 
 def fallback(case: Case) -> Plan:
     """Calls fail twice; the answer is found by sight."""
-    desk = Desk(case, stumble=str(case.rng.choice(["Elf", "Gift", "Ice Holes"])), fallback=True)
+    desk = LakeDesk(case, stumble=str(case.rng.choice(["Elf", "Gift", "Ice Holes"])), fallback=True)
     try:
         yield from _solve(desk)
     except ToolsFailed:
@@ -43,7 +43,7 @@ def fallback(case: Case) -> Plan:
 
 def no_tool(case: Case) -> Plan:
     """The answer is found by sight at once."""
-    yield _answer_by_sight(Desk(case), "by_sight")
+    yield _answer_by_sight(LakeDesk(case), "by_sight")
 
 
 VARIANTS: Mapping[str, Variant] = {
@@ -57,7 +57,7 @@ VARIANTS: Mapping[str, Variant] = {
 }
 
 
-def _solve(desk: Desk, wrong: int = 0) -> Plan:
+def _solve(desk: LakeDesk, wrong: int = 0) -> Plan:
     say = desk.voice.say
     start = only(points_of((yield from desk.point("Elf", say("find_elf")))))
     goal = only(points_of((yield from desk.point("Gift", say("find_gift", elf=start)))))
@@ -86,7 +86,7 @@ def _solve(desk: Desk, wrong: int = 0) -> Plan:
     yield Move(say("path_is_right", gift=goal), answer=",".join(right))
 
 
-def _wrong_path(desk: Desk, lake: Lake, right: str, shown: list[str]) -> str:
+def _wrong_path(desk: LakeDesk, lake: Lake, right: str, shown: list[str]) -> str:
     """A path that does not lead to the gift: the first one overlooks the holes where that fails, others slip."""
     start = [index * desk.reading.cell for index in reversed(lake.start)]
 
@@ -97,14 +97,14 @@ def _wrong_path(desk: Desk, lake: Lake, right: str, shown: list[str]) -> str:
     return blind if not shown and fails(blind) else slips(desk.case.rng, right, shown, fails)
 
 
-def _propose(desk: Desk, path: str, holes: Points, verdict: str) -> str:
+def _propose(desk: LakeDesk, path: str, holes: Points, verdict: str) -> str:
     shown = ",".join(path)
     if verdict:
         return desk.voice.say("retry_path", verdict=verdict, path=shown)
     return desk.voice.say("try_path", holes=len(holes), path=shown)
 
 
-def _judge(desk: Desk, drawn: Envelope, goal: list[int], holes: Points) -> str:
+def _judge(desk: LakeDesk, drawn: Envelope, goal: list[int], holes: Points) -> str:
     """What is wrong with a drawn path, in words; empty if nothing is."""
     for point in points_of(drawn):
         if point in holes:
@@ -114,7 +114,7 @@ def _judge(desk: Desk, drawn: Envelope, goal: list[int], holes: Points) -> str:
     return desk.voice.say("off_goal", point=drawn["end_point"], gift=goal)
 
 
-def _answer_by_sight(desk: Desk, purpose: str) -> Move:
+def _answer_by_sight(desk: LakeDesk, purpose: str) -> Move:
     start, goal = only(desk.reading.centres("S")), only(desk.reading.centres("G"))
     path = lake_of(desk.reading, start, goal, desk.reading.centres("H")).shortest_plan()
     if path is None:

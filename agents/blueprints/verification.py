@@ -6,36 +6,36 @@ import re
 from collections.abc import Mapping
 from functools import partial
 
-from adagym.agents.blueprints.base import Case, Plan, Unfit, Variant
-from adagym.agents.blueprints.lake import Desk, Points, ToolsFailed, lake_of, only, points_of, slips, stays
-from adagym.agents.scripted import Move
+from adagym.agents.blueprints.base import Case, Plan, ToolsFailed, Unfit, Variant
+from adagym.agents.blueprints.lake import LakeDesk, Points, lake_of, only, points_of, slips, stays
+from adagym.agents.experts.base import Move
 
 _SEQUENCE = re.compile(r"[LDRU](?:[\s,]*[LDRU])*")
 
 
 def direct(case: Case) -> Plan:
     """The sequence is drawn as it is."""
-    yield from _check(Desk(case))
+    yield from _check(LakeDesk(case))
 
 
 def reflect1(case: Case) -> Plan:
     """The sequence is drawn with a slip, noticed and corrected."""
-    yield from _check(Desk(case), wrong=1)
+    yield from _check(LakeDesk(case), wrong=1)
 
 
 def reflect2(case: Case) -> Plan:
     """The sequence is drawn with a slip twice, noticed and corrected."""
-    yield from _check(Desk(case), wrong=2)
+    yield from _check(LakeDesk(case), wrong=2)
 
 
 def tool_failure(case: Case) -> Plan:
     """One call fails and is mended."""
-    yield from _check(Desk(case, stumble=str(case.rng.choice(["Elf", "Ice Holes", "draw"]))))
+    yield from _check(LakeDesk(case, stumble=str(case.rng.choice(["Elf", "Ice Holes", "draw"]))))
 
 
 def fallback(case: Case) -> Plan:
     """Calls fail twice; the answer is found by sight."""
-    desk = Desk(case, stumble=str(case.rng.choice(["Elf", "Ice Holes"])), fallback=True)
+    desk = LakeDesk(case, stumble=str(case.rng.choice(["Elf", "Ice Holes"])), fallback=True)
     try:
         yield from _check(desk)
     except ToolsFailed:
@@ -44,7 +44,7 @@ def fallback(case: Case) -> Plan:
 
 def no_tool(case: Case) -> Plan:
     """The answer is found by sight at once."""
-    yield _answer_by_sight(Desk(case), "by_sight")
+    yield _answer_by_sight(LakeDesk(case), "by_sight")
 
 
 VARIANTS: Mapping[str, Variant] = {
@@ -58,7 +58,7 @@ VARIANTS: Mapping[str, Variant] = {
 }
 
 
-def _check(desk: Desk, wrong: int = 0) -> Plan:
+def _check(desk: LakeDesk, wrong: int = 0) -> Plan:
     say = desk.voice.say
     moves = told(desk.case.scene.prompt)
     start = only(points_of((yield from desk.point("Elf", say("find_elf")))))
@@ -89,17 +89,17 @@ def told(prompt: str) -> str:
     return re.sub(r"[\s,]", "", match[0])
 
 
-def _propose(desk: Desk, path: str, holes: Points) -> str:
+def _propose(desk: LakeDesk, path: str, holes: Points) -> str:
     return desk.voice.say("draw_walk", holes=len(holes), path=",".join(path))
 
 
-def _notice(desk: Desk, drawn: str, moves: str) -> str:
+def _notice(desk: LakeDesk, drawn: str, moves: str) -> str:
     pairs = zip(drawn.ljust(len(moves)), moves.ljust(len(drawn)), strict=True)
     number = next(number for number, (one, other) in enumerate(pairs, 1) if one != other)
     return desk.voice.say("redraw_walk", drawn=",".join(drawn), path=",".join(moves), number=number)
 
 
-def _answer_by_sight(desk: Desk, purpose: str) -> Move:
+def _answer_by_sight(desk: LakeDesk, purpose: str) -> Move:
     eye = desk.reading
     lake = lake_of(eye, only(eye.centres("S")), only(eye.centres("G")), eye.centres("H"))
     walk = lake.simulate(told(desk.case.scene.prompt), stop_at_goal=False)

@@ -39,7 +39,22 @@ ROBUST_VSP = Mix(
 )
 """With failing tools and episodes without tools added, about a third of all as in AdaReasoner's Jigsaw data."""
 
+GUI = Mix(
+    {"gui_qa": {"direct": 250, "reflect1": 140, "reflect2": 60, "tool_failure": 50, "fallback": 50, "no_tool": 50}}
+)
+"""Questions about screens; the counts are ours."""
+
+ADAREASONER_JIGSAW = Mix(
+    {"jigsaw": {"direct": 200, "reflect1": 140, "reflect2": 60, "fallback": 100, "no_tool": 100}},
+)
+"""AdaReasoner's counts: 400 episodes solved with tools, 100 in which tools fail, 100 without any. It does not say how
+many tries the first need; that division is ours."""
+
 MIXES: Registry[Mix] = Registry("curation")
+MIXES.register("gui", "adagym.algos.curation.mixes:GUI", summary="questions about screens, a part looked at first")
+MIXES.register(
+    "adareasoner-jigsaw", "adagym.algos.curation.mixes:ADAREASONER_JIGSAW", summary="AdaReasoner's counts for Jigsaw"
+)
 MIXES.register(
     "adareasoner-vsp", "adagym.algos.curation.mixes:ADAREASONER_VSP", summary="AdaReasoner's counts, without AStar"
 )

@@ -22,6 +22,33 @@ SOURCES.register(
     "vsp", "adagym.envs.tasks.vsp_folder:VSPFolder", summary="vsp:DIR, the Visual-Spatial-Planning benchmark's folders"
 )
 SOURCES.register(
+    "gui", "adagym.envs.tasks.gui.source:GUIQuestions", summary="gui[:DIR], questions about adagym's or built screens"
+)
+SOURCES.register("guichat", "adagym.envs.tasks.gui_files:GUIChat", summary="guichat:DIR, GUIChat in either form")
+SOURCES.register("webmmu", "adagym.envs.tasks.gui_files:WebMMU", summary="webmmu:DIR, WebMMU's web_qa (parquet)")
+SOURCES.register(
+    "jigsaw",
+    "adagym.envs.tasks.jigsaw:Jigsaw",
+    summary="jigsaw[:DIR], puzzles cut from adagym's or a folder's photos",
+)
+SOURCES.register(
+    "jigsaw-coco", "adagym.envs.tasks.jigsaw_files:JigsawCoco", summary="jigsaw-coco:DIR, AdaEval-Jigsaw-COCO (parquet)"
+)
+SOURCES.register(
+    "blink-jigsaw", "adagym.envs.tasks.jigsaw_files:BlinkJigsaw", summary="blink-jigsaw:DIR, BLINK's Jigsaw (parquet)"
+)
+SOURCES.register(
+    "vstar",
+    "adagym.envs.tasks.vstar:VStarGenerated",
+    summary="vstar[:DIR], small objects on adagym's or a folder's photos",
+)
+SOURCES.register(
+    "vstar-bench",
+    "adagym.envs.tasks.vstar_bench:VStarBench",
+    summary="vstar-bench:DIR, V* bench (folders, JSON lines, parquet)",
+)
+SOURCES.register("hr-bench", "adagym.envs.tasks.hr_bench:HRBench", summary="hr-bench:DIR, HR-Bench 4K and 8K (parquet)")
+SOURCES.register(
     "scored", "adagym.envs.tasks.scored:Scored", summary="scored:DIR, tasks with the scores `adagym benefit` gave them"
 )
 
@@ -42,9 +69,14 @@ def load_tasks(spec: str, family: str, **options: Any) -> Sequence[Task]:
     """
     name, _, rest = spec.partition(":")
     factory = SOURCES.load(name)
-    known = [key for key in inspect.signature(factory).parameters if key != "family"]
+    parameters = inspect.signature(factory).parameters
+    known = [key for key in parameters if key != "family"]
     arguments: dict[str, Any] = {}
-    if "folder" in known:  # a folder's name may hold commas and equals signs, so it ends at an option that exists
+    optional = "folder" in known and parameters["folder"].default is not inspect.Parameter.empty
+    begins = re.match(r"(\w+)=|$", rest)
+    without = optional and begins is not None and begins[1] in {None, *known}
+    if "folder" in known and not without:
+        # A folder's name may hold commas and equals signs, so it ends at an option that exists.
         ends = [found.start() for found in re.finditer(r",(?=(\w+)=)", rest) if found[1] in {*known} - {"folder"}]
         end = ends[0] if ends else len(rest)
         arguments["folder"], rest = rest[:end], rest[end + 1 :]

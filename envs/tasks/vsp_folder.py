@@ -8,39 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import overload
-
-import numpy as np
-from PIL import Image
 
 from adagym.envs.lake import MOVES, Lake
 from adagym.envs.tasks.vsp_text import NAVIGATION, check_family, prompt_of
 from adagym.errors import DataError
-from adagym.types import Array, Task
+from adagym.pictures import PictureFile
+from adagym.types import Task
 
 _LETTERS = {"@": "S", "_": "F", "#": "H", "*": "G"}
 _LABELS = {"Y": "Yes", "N": "No"}
-
-
-@dataclass(frozen=True)
-class FileImage:
-    """A picture on disk, read when it is loaded."""
-
-    path: str
-
-    def load(self) -> Array:
-        """Decode the file, ``(height, width, 3)`` ``uint8`` RGB.
-
-        Raises:
-            DataError: The file is missing, truncated or not a picture.
-        """
-        try:
-            with Image.open(self.path) as image:
-                return np.array(image.convert("RGB"))
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            raise DataError(f"The picture `{self.path}` cannot be read: {error}. Fetch the file again.") from error
 
 
 class VSPFolder(Sequence[Task]):
@@ -89,7 +67,7 @@ class VSPFolder(Sequence[Task]):
             id=f"vsp/{part}/{level.name}/{picture.stem}",
             family=self.family,
             prompt=prompt_of(self.family, plan),
-            images=(FileImage(str(picture)),),
+            images=(PictureFile(str(picture)),),
             answer=answer,
             answer_type="plan" if self.family == NAVIGATION else "yes_no",
             meta=meta if self.family == NAVIGATION else {**meta, "plan": plan, "length": len(plan)},

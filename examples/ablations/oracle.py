@@ -6,7 +6,8 @@ import re
 from collections.abc import Sequence
 
 from adagym.agents.base import Agent, Conversation
-from adagym.agents.scripted import Move, read_scene, write_move
+from adagym.agents.experts.base import Move
+from adagym.agents.scripted import read_scene, write_move
 from adagym.envs.lake import Lake
 from adagym.tools.maps import read_map
 

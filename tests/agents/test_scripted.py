@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from adagym.agents.random import PLAN_LENGTH, RandomAgent, random_answer
-from adagym.agents.scripted import BLUEPRINTS, ExpertAgent, read_scene
+from adagym.agents.scripted import ExpertAgent, read_scene
 from adagym.agents.seat import GymEnv, bare, conversation_at
 from adagym.algos.collect import Collector, Job
 from adagym.envs.lake import Lake
@@ -46,7 +46,7 @@ BLUEPRINT_CALLS = {
 }
 
 
-@pytest.mark.parametrize("family", BLUEPRINTS)
+@pytest.mark.parametrize("family", BLUEPRINT_CALLS)
 @pytest.mark.parametrize("dialect", DIALECTS.names())
 def test_the_expert_is_right_in_every_dialect(family: str, dialect: str) -> None:
     for trajectory in play(family, ExpertAgent(), 12, dialect=dialect):
@@ -57,7 +57,7 @@ def test_the_expert_is_right_in_every_dialect(family: str, dialect: str) -> None
         assert trajectory.reward == 8
 
 
-@pytest.mark.parametrize("family", BLUEPRINTS)
+@pytest.mark.parametrize("family", BLUEPRINT_CALLS)
 def test_the_expert_can_draw_the_path_too(family: str) -> None:
     for trajectory in play(family, ExpertAgent(draw=True), 8):
         assert called(trajectory) == [*BLUEPRINT_CALLS[family], "Draw2DPath"]
@@ -101,8 +101,8 @@ def test_an_expert_without_its_tools_says_so() -> None:
 def test_an_expert_of_another_family_says_so() -> None:
     env = make()
     env.reset(seed=0)
-    conversation = replace(conversation_at(env, "a", turn=0), family="jigsaw")
-    with pytest.raises(UsageError, match="no blueprint for the family `jigsaw`; it plays vsp_navigation"):
+    conversation = replace(conversation_at(env, "a", turn=0), family="chess")
+    with pytest.raises(UsageError, match=r"no blueprint for the family `chess`; it plays .*vsp_navigation"):
         ExpertAgent().act([conversation])
 
 

@@ -15,13 +15,15 @@ from adagym.envs.vector import ToolVectorEnv
 from adagym.store import replay
 from adagym.testing import digest
 
-TASKS = "vsp-generated:sides=3-9,n=60,seed=2"
+TASKS = dict.fromkeys(("adagym/VSPNavigation-v0", "adagym/VSPVerification-v0"), "vsp-generated:sides=3-9,n=60,seed=2")
+TASKS["adagym/VStar-v0"] = "vstar:side=320,difficulty=easy,n=20"
+"""Environment to task source, where it is not the environment's own."""
 NUM_ENVS = 6
 TURNS = 5
 
 
 def make(name: str) -> Any:
-    return functools.partial(gym.make, name, tasks=TASKS, max_turns=TURNS)
+    return functools.partial(gym.make, name, tasks=TASKS.get(name), max_turns=TURNS)
 
 
 @functools.cache

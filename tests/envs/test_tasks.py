@@ -14,7 +14,6 @@ from PIL import Image
 
 from adagym.envs.lake import Lake
 from adagym.envs.tasks import load_tasks
-from adagym.envs.tasks.vsp_folder import FileImage
 from adagym.envs.tiles import MapImage
 from adagym.errors import AdagymError, DataError, UnknownName, UsageError
 from adagym.types import Task
@@ -266,12 +265,6 @@ def test_pictures_that_cannot_be_read(maze: Path, damage: str) -> None:
         picture.write_bytes(spoilt[damage])
     with pytest.raises(DataError, match=r"img/0\.png` cannot be read"):
         tasks[1].images[0].load()
-
-
-def test_pictures_become_rgb(tmp_path: Path) -> None:
-    Image.new("RGBA", (3, 2), (1, 2, 3, 4)).save(tmp_path / "a.png")
-    picture = FileImage(str(tmp_path / "a.png")).load()
-    assert (picture.shape, picture.dtype, picture[0, 0].tolist()) == ((2, 3, 3), np.uint8, [1, 2, 3])
 
 
 def test_data_errors_are_usage_errors() -> None:

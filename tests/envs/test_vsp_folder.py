@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from adagym.envs.tasks import load_tasks
-from adagym.envs.tasks.vsp_folder import FileImage
 from adagym.envs.tiles import MapImage
 from adagym.errors import DataError
+from adagym.pictures import PictureFile
 from adagym.testing import check_task_source
 
 ROWS = ("SFF", "HHF", "FGF")
@@ -71,7 +71,7 @@ def test_truncated_pictures(level: Path, keep: float) -> None:
     picture.write_bytes(data[: int(len(data) * keep)])
     assert load(level), "the picture is not read before it is needed"
     with pytest.raises(DataError, match=r"7\.png` cannot be read"):
-        FileImage(str(picture)).load()
+        PictureFile(str(picture)).load()
 
 
 def test_damaged_pictures_raise_nothing_else(level: Path) -> None:
@@ -85,7 +85,7 @@ def test_damaged_pictures_raise_nothing_else(level: Path) -> None:
             spoiled[place] = rng.integers(256)
         picture.write_bytes(spoiled)
         try:
-            assert FileImage(str(picture)).load().ndim == 3
+            assert PictureFile(str(picture)).load().ndim == 3
         except DataError as error:
             refused.append(str(error))
     assert len(refused) > 50
@@ -95,5 +95,5 @@ def test_damaged_pictures_raise_nothing_else(level: Path) -> None:
 @pytest.mark.parametrize("mode", ["L", "RGBA", "P"])
 def test_pictures_become_rgb(tmp_path: Path, mode: str) -> None:
     Image.fromarray(MapImage(("SG",)).load()).convert(mode).save(tmp_path / "x.png")
-    picture = FileImage(str(tmp_path / "x.png")).load()
+    picture = PictureFile(str(tmp_path / "x.png")).load()
     assert (picture.shape, picture.dtype) == ((64, 128, 3), np.uint8)

@@ -197,5 +197,5 @@ def test_a_run_folder_is_never_mixed_up(tmp_path: Path) -> None:
 
 
 def test_an_unknown_environment_is_an_unknown_name(tmp_path: Path) -> None:
-    with pytest.raises(UnknownName, match="Registered: adagym/VSPNavigation-v0, adagym/VSPVerification-v0"):
+    with pytest.raises(UnknownName, match=r"Registered: .*adagym/VSPNavigation-v0, adagym/VSPVerification-v0"):
         evaluate(EvalConfig("CartPole-v1", "expert"), tmp_path / "run")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import time
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -19,6 +19,7 @@ from adagym.rewards.numbers import read_number
 from adagym.rewards.wording import LONGEST, released_ocr_score
 from adagym.types import AnswerType, Outcome, Step, Task, Trajectory
 
+BOX = "[10, 10, 30, 20]"
 OPTIONS = ("a cat", "the dog", "Plan B", "nothing", "nothing at all")
 
 
@@ -33,8 +34,8 @@ def play(task: Task, answer: str | None, outcome: Outcome = "answered") -> Traje
     return Trajectory("", {}, task, 0, "adareasoner", (), steps, outcome)
 
 
-def rate(kind: AnswerType, gold: str, answer: str, choices: tuple[str, ...] = (), **meta: Any) -> float | None:
-    found = RULES[kind](make(kind, gold, choices, **meta), answer)
+def rate(kind: str, gold: str, answer: str, choices: tuple[str, ...] = (), **meta: Any) -> float | None:
+    found = RULES[kind](make(cast(AnswerType, kind), gold, choices, **meta), answer)
     return None if found is None else float(found)
 
 
@@ -149,6 +150,23 @@ def test_options_may_carry_their_letters() -> None:
         ("about 7 cm", 7),
         ("x = 3", 3),
         ("1e3", 1000),
+        ("US$ 7", 7),
+        ("5 \N{EURO SIGN}", 5),
+        ("3.2 million dollars", 3200000),
+        ("2 Thousand", 2000),
+        ("5k", 5000),
+        ("5M", 5000000),
+        ("1.5bn", 1500000000),
+        ("5 m", 5),
+        ("300 K", 300),
+        ("7 cm2", 7),
+        ("1\N{NO-BREAK SPACE}234", 1234),
+        ("1\N{NARROW NO-BREAK SPACE}234\N{NARROW NO-BREAK SPACE}567", 1234567),
+        ("1'234.5", 1234.5),
+        ("1.234.567,8", 1234567.8),
+        ("1.234,56 \N{EURO SIGN}", 1234.56),
+        ("1.234.567", None),
+        ("12'34", None),
         ("", None),
         ("many", None),
         ("nan", None),
@@ -188,7 +206,25 @@ def test_reading_numbers(text: str, number: float | None) -> None:
         ("42", "4200", 0),
         ("-3", "3", 0),
         ("3", "3 or 4", 0),
+        ("3", "2 windows and a door, so the answer is 3", 1),
+        ("3", "The answer is 4. No, the answer is 3.", 1),
         ("3", "", 0),
+        ("3.2 million", "3,200,000", 1),
+        ("3.2 million", "3.2", 1),
+        ("3200000", "$3.2M", 1),
+        ("3.2", "3.2 million", 1),
+        ("3.2 million", "3.2 billion", 0),
+        ("5%", "5 thousand", 0),
+        ("5 m", "500 cm", 1),
+        ("5 m", "5", 1),
+        ("5", "5 metres", 1),
+        ("5 m", "5 cm", 0),
+        ("5 m", "5 kg", 0),
+        ("2 h", "120 minutes", 1),
+        ("$5", "5 dollars", 1),
+        ("$5", "\N{EURO SIGN}5", 0),
+        ("$5", "500 cents", 1),
+        ("5 widgets", "5 gadgets", 1),
         ("many", "3", None),
     ],
 )
@@ -212,6 +248,9 @@ def test_a_task_may_widen_the_tolerance() -> None:
         ("0", "0", 1),
         ("0", "0.1", 0),
         ("10", "no idea", 0),
+        ("10", "The answer is 9.", 0.9),
+        ("2 m", "190 cm", 0.95),
+        ("2 m", "2 kg", 0),
         ("far", "10", None),
     ],
 )
@@ -281,12 +320,34 @@ def test_texts_without_a_reference_are_not_judged_and_endless_ones_are_wrong(kin
 
 @pytest.mark.parametrize(
     "text",
-    ["answer" + " " * 100_000, "answer is " * 20_000, "A," * 50_000, "answer " + "*" * 100_000 + "(", "_" * 200_000],
+    [
+        "answer" + " " * 100_000,
+        "answer is " * 20_000,
+        "A," * 50_000,
+        "answer " + "*" * 100_000 + "(",
+        "_" * 200_000,
+        "answer is " + ". " * 50_000,
+        "<answer>" * 12_000,
+        "<answer></response>" * 6_000,
+        "\\boxed{" * 14_000,
+        "[1, 2, " * 15_000,
+        "1 " * 50_000,
+        "\N{COMBINING ACUTE ACCENT}" * 100_000,
+        "\ud800" * 100_000,
+        "\N{NO-BREAK SPACE}1" * 50_000,
+    ],
 )
 def test_reading_takes_time_in_proportion(text: str) -> None:
     began = time.perf_counter()
-    read_choice(text, OPTIONS)
-    read_number(text)
+    for kind, gold in (
+        ("choice", "B"),
+        ("number", "5"),
+        ("regression", "5"),
+        ("text", "x"),
+        ("anls", "x"),
+        ("box", BOX),
+    ):
+        assert not rate(kind, gold, text, OPTIONS)
     assert time.perf_counter() - began < 2
 
 

@@ -191,8 +191,8 @@ def test_an_infrastructure_failure_is_never_scored(preset: str) -> None:
 
 
 @pytest.mark.parametrize("preset", PRESETS.names())
-def test_a_task_without_a_rule_is_not_scored(preset: str) -> None:
-    task = make_task("box", "[0, 0, 10, 10]")
+def test_a_task_without_a_usable_reference_is_not_scored(preset: str) -> None:
+    task = make_task("box", "over there")
     assert score(preset, task, play(task, [RIGHT])).total is None
 
 

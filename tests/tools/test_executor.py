@@ -152,7 +152,7 @@ def test_a_broken_tool_is_an_infrastructure_failure(monkeypatch: pytest.MonkeyPa
     def explode(*_: object) -> None:
         raise ZeroDivisionError("oops")
 
-    monkeypatch.setattr("adagym.tools.point.read_map", explode)
+    monkeypatch.setattr("adagym.tools.point.locate", explode)
     with pytest.raises(InfraError, match="`Point` broke: ZeroDivisionError: oops"):
         EXECUTOR.run(ToolCall("Point", {"image": "img_1", "description": "Elf"}), IMAGES)
 

@@ -1,0 +1,1 @@
+"""Screens: pages of UI kits rendered with random content, records of what they show, and questions about them."""
