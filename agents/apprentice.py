@@ -154,11 +154,30 @@ def _navigate_blindly(scene: Scene, coin: float) -> Move:
 
 
 def _verify_carefully(scene: Scene, coin: float) -> Move:
-    """Look for player and holes, draw the path, go through its points."""
+    """Draw the path, and look for holes on it; where drawings cannot be looked at, go through its points."""
+    if scene.turn == 0:
+        return verify(scene)
+    if scene.made[0]:
+        return _look_at_drawing(scene)
     if scene.turn < 3:
         return verify(replace(scene, draw=True))
     think, safe = judged(scene.points(2)[1:], scene.points(1))
     return Move(think, answer="Yes" if safe else "No")
+
+
+def _look_at_drawing(scene: Scene) -> Move:
+    if scene.turn == 1:
+        return _draw_at_once(scene)
+    if scene.turn == 2 and scene.made[1]:
+        arguments = {"image": scene.made[1][0], "description": "Ice Holes on the path"}
+        return Move("Look for holes on the path.", ToolCall("Point", arguments))
+    met = scene.points(scene.turn - 1)
+    return Move(f"Holes on the path: {met}", answer="No" if met else "Yes")
+
+
+def _draw_at_once(scene: Scene) -> Move:
+    """Draw the given path without looking for the holes first."""
+    return verify(replace(scene, results=(scene.results[0], {}), draw=True))
 
 
 def _verify_hastily(scene: Scene, coin: float) -> Move:
@@ -166,8 +185,7 @@ def _verify_hastily(scene: Scene, coin: float) -> Move:
     if scene.turn == 0:
         return verify(scene)
     if scene.turn == 1:
-        seen = replace(scene, results=(scene.results[0], {}), draw=True)
-        return verify(seen)
+        return _draw_at_once(scene)
     return Move("The path looks fine.", answer="Yes" if coin < 0.5 else "No")
 
 

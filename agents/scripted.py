@@ -14,6 +14,7 @@ from adagym.agents.experts import EXPERTS
 from adagym.agents.experts.base import Move, Scene
 from adagym.errors import UsageError
 from adagym.protocol import DIALECTS
+from adagym.protocol.base import NEW_IMAGE
 from adagym.types import ImageBlock, TextBlock
 
 
@@ -94,7 +95,8 @@ def read_scene(conversation: Conversation, draw: bool = False) -> Scene:
     if conversation.disguise is not None:
         results = tuple(map(conversation.disguise.unmask_envelope, results))
     name = next(iter(images))
-    return Scene(prompt, name, images[name], images, results, draw, conversation.offered)
+    made = tuple(tuple(NEW_IMAGE.findall(reply.text)) for reply in replies)
+    return Scene(prompt, name, images[name], images, results, draw, conversation.offered, made)
 
 
 def _envelope(text: str) -> Mapping[str, Any]:

@@ -17,6 +17,7 @@ import gymnasium as gym
 import numpy as np
 from gymnasium.error import ResetNeeded
 
+from adagym.envs.arguments import ToolImages, check_arguments
 from adagym.envs.episode import VOID_TEXT, Episode, Snapshot, observe, own, readable
 from adagym.envs.tasks import load_tasks
 from adagym.envs.wrappers import AdaptiveConfig, AdaptiveExecutor, Disguise, draw_for
@@ -54,7 +55,8 @@ class ToolEnv(gym.Env[Observation, str]):
         reward: The preset that scores the finished episode; a spec of :func:`adagym.rewards.load_preset`.
         max_turns: The episode is truncated after so many actions without an answer.
         prompt: ``"full"`` explains tools with their schemas, ``"brief"`` in a line each.
-        tool_images: Whether the pictures that tools return are shown and may be addressed.
+        tool_images: Whether the pictures that tools return are shown and may be addressed; ``"named"`` tells their
+            names only, for agents that see nothing in them.
         adaptive: None, ``"names"`` for names and descriptions of tools that change with every episode, or
             ``"names,fields,errors"`` for fields and texts of results too (docs/adaptive.md).
         render_mode: None, ``"rgb_array"`` (the latest picture) or ``"ansi"`` (the transcript).
@@ -81,11 +83,11 @@ class ToolEnv(gym.Env[Observation, str]):
         reward: str = "tool_grpo",
         max_turns: int = 10,
         prompt: PromptStyle = "full",
-        tool_images: bool = True,
+        tool_images: ToolImages = True,
         adaptive: str | None = None,
         render_mode: str | None = None,
     ) -> None:
-        _check_arguments(max_turns, prompt, render_mode, self.metadata["render_modes"])
+        check_arguments(max_turns, prompt, tool_images, render_mode, self.metadata["render_modes"])
         source = self.default_tasks if tasks is None else tasks
         self.tasks: Sequence[Task] = load_tasks(source, self.family) if isinstance(source, str) else source
         if not len(self.tasks):
@@ -105,7 +107,7 @@ class ToolEnv(gym.Env[Observation, str]):
         self._preset: Preset = load_preset(reward)
         self._max_turns = max_turns
         self._prompt: PromptStyle = prompt
-        self._tool_images = tool_images
+        self._tool_images: ToolImages = tool_images
         self._adaptive = None if adaptive is None else AdaptiveConfig.parse(adaptive)
         self._tools = None if tools is None else tuple(tools)
         self._executors: dict[tuple[str, ...], Executor] = {}
@@ -351,7 +353,9 @@ class ToolEnv(gym.Env[Observation, str]):
         names = [f"img_{len(episode.images) + number}" for number in range(1, len(shown.images) + 1)]
         tell = partial(episode.disguise.observe, self._dialect) if episode.disguise else self._dialect.observe
         message = tell(shown, names)
-        observation = observe(message.text, shown.images)
+        if self._tool_images == "named":
+            message = replace(message, content=tuple(b for b in message.content if isinstance(b, TextBlock)))
+        observation = observe(message.text, message.images)
         if observation not in self.observation_space:
             raise InfraError(f"The tool `{result.tool}` returned text or pictures outside the observation space.")
         episode.messages.append(message)
@@ -388,12 +392,3 @@ class ToolEnv(gym.Env[Observation, str]):
             "reward_parts": {} if episode.score is None else dict(episode.score.parts),
             "outcome": episode.outcome,
         }
-
-
-def _check_arguments(max_turns: int, prompt: str, render_mode: str | None, render_modes: Sequence[str]) -> None:
-    if isinstance(max_turns, bool) or not isinstance(max_turns, int) or max_turns < 1:
-        raise UsageError(f"max_turns must be an integer of at least 1, not {max_turns!r}.")
-    if prompt not in ("full", "brief"):
-        raise UsageError(f'prompt must be "full" or "brief", not {prompt!r}.')
-    if render_mode is not None and render_mode not in render_modes:
-        raise UsageError(f"render_mode must be None or one of {', '.join(render_modes)}, not {render_mode!r}.")

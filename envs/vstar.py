@@ -81,7 +81,7 @@ class VStar(ToolEnv):
     | `reward` | str | `"tool_grpo"` | preset that scores the finished episode |
     | `max_turns` | int | 10 | actions before truncation |
     | `prompt` | str | `"full"` | `"full"` or `"brief"` explanation of the tools |
-    | `tool_images` | bool | True | whether pictures made by tools are shown and addressable |
+    | `tool_images` | bool or `"named"` | True | whether pictures made by tools are shown, or just named |
     | `adaptive` | str | None | `"names"`, `"names,fields,errors"`: tools under names of the episode's own |
     | `render_mode` | str | None | `"rgb_array"`: the latest picture; `"ansi"`: the transcript |
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import importlib
 import inspect
 import io
@@ -12,6 +13,7 @@ from dataclasses import is_dataclass, replace
 from pathlib import Path
 from typing import ClassVar
 
+import gymnasium as gym
 import numpy as np
 import pyarrow
 import pytest
@@ -37,6 +39,8 @@ from adagym.tools.pointing import POINTERS
 from adagym.tools.reading import READERS
 from adagym.types import Trajectory
 
+QUICK = {"adagym/VStar-v0": "vstar:side=320,difficulty=easy,n=20"}
+"""Environment to a task source of small pictures, where its own are large."""
 FAMILIES = ("vsp_navigation", "vsp_verification")
 
 
@@ -68,7 +72,7 @@ def test_every_registry_is_listed() -> None:
 
 @pytest.mark.parametrize("name", ENVS.names())
 def test_environments(name: str) -> None:
-    check_env(name)
+    check_env(gym.make(name, tasks=QUICK.get(name)))
 
 
 @pytest.mark.parametrize("name", TOOLS.names())
@@ -170,18 +174,73 @@ def blink_file(folder: Path) -> Path:
     return folder
 
 
+def guichat_file(folder: Path) -> Path:
+    """Two rows of AdaEval-web_guichat."""
+    rows = [{"image": {"bytes": png(32), "path": None}, "question": f"What is {n}?", "answer": str(n)} for n in (1, 2)]
+    parquet.write_table(pyarrow.Table.from_pylist(rows), folder / "validation.parquet")
+    return folder
+
+
+def webmmu_file(folder: Path) -> Path:
+    """Two rows of WebMMU's questions."""
+    rows = [
+        {
+            "image": {"bytes": png(32), "path": None},
+            "question": "What?",
+            "ground_truth": answer,
+            "question_type": "Functional",
+        }
+        for answer in ("The menu [1, 2, 30, 40]", "Home")
+    ]
+    parquet.write_table(pyarrow.Table.from_pylist(rows), folder / "english.parquet")
+    return folder
+
+
+def vstar_folder(folder: Path) -> Path:
+    """One question of V* bench."""
+    record = {"target_object": ["cup"], "bbox": [[1, 2, 3, 4]], "question": "What?", "options": ["a cup", "a dog"]}
+    (folder / "direct_attributes").mkdir()
+    (folder / "direct_attributes" / "sa_1.json").write_text(json.dumps(record))
+    (folder / "direct_attributes" / "sa_1.jpg").write_bytes(png(32))
+    return folder
+
+
+def hr_file(folder: Path) -> Path:
+    """One row of HR-Bench."""
+    row = {"index": 0, "question": "What?", "image": base64.b64encode(png(32)).decode(), "category": "single"}
+    row |= {"A": "a cup", "B": "a dog", "C": "a cow", "D": "a hen", "answer": "C", "cycle_category": "cycle_0"}
+    parquet.write_table(pyarrow.Table.from_pylist([row]), folder / "hr_bench_4k.parquet")
+    return folder
+
+
 SPECS: dict[str, Callable[[Path, str], str]] = {
     "blink-jigsaw": lambda folder, family: f"blink-jigsaw:{blink_file(folder)}",
+    "gui": lambda folder, family: "gui:n=14",
+    "guichat": lambda folder, family: f"guichat:{guichat_file(folder)}",
     "jigsaw": lambda folder, family: "jigsaw:n=8",
+    "webmmu": lambda folder, family: f"webmmu:{webmmu_file(folder)}",
     "jigsaw-coco": lambda folder, family: f"jigsaw-coco:{jigsaw_coco_file(folder)}",
+    "hr-bench": lambda folder, family: f"hr-bench:{hr_file(folder)}",
     "vsp-generated": lambda folder, family: "vsp-generated:sides=4-5,n=30",
+    "vstar": lambda folder, family: "vstar:side=320,difficulty=easy,n=6",
+    "vstar-bench": lambda folder, family: f"vstar-bench:{vstar_folder(folder)}",
     "vsp": lambda folder, family: f"vsp:{benchmark_folder(folder, family)}",
     "scored": lambda folder, family: f"scored:{scored_folder(folder, family)}",
 }
 """A spec of each task source, given a folder to write in."""
 
 
-FAMILIES_OF = {"blink-jigsaw": ("jigsaw",), "jigsaw": ("jigsaw",), "jigsaw-coco": ("jigsaw",)}
+FAMILIES_OF = {
+    "gui": ("gui_qa",),
+    "guichat": ("gui_qa",),
+    "webmmu": ("gui_qa",),
+    "hr-bench": ("vstar",),
+    "vstar": ("vstar",),
+    "vstar-bench": ("vstar",),
+    "blink-jigsaw": ("jigsaw",),
+    "jigsaw": ("jigsaw",),
+    "jigsaw-coco": ("jigsaw",),
+}
 """Task source to its families, where they are not those of frozen-lake maps."""
 
 

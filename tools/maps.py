@@ -6,7 +6,7 @@ that of the Visual-Spatial-Planning benchmark). All of them frame each cell with
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from threading import Lock
 
@@ -24,6 +24,8 @@ _SAMPLES = 61
 """Rows and columns looked at to find frames; a prime, so that no grid hides between them."""
 _FINE = 32
 """Pixels per cell side that are looked at; art drawn on 32 pixels loses nothing at 64."""
+_MARKED = 0.01
+"""Share of a cell that tools must have drawn on; a path of the default width covers twice that and more."""
 _KEPT = 64
 """Readings remembered, about 1.5 kB each."""
 
@@ -39,6 +41,8 @@ class MapReading:
     """Pixels per side of a cell."""
     kinds: tuple[str, ...]
     """Rows of the letters S, F, H and G."""
+    marked: frozenset[tuple[int, int]] = field(default=frozenset(), compare=False)
+    """Row and column of every cell on which a tool has drawn; the map is the same without."""
 
     @property
     def rows(self) -> int:
@@ -50,14 +54,14 @@ class MapReading:
         """Cells from left to right."""
         return len(self.kinds[0])
 
-    def centres(self, kind: str) -> list[list[int]]:
-        """Centres ``[x, y]`` of all cells of a kind, row by row."""
+    def centres(self, kind: str, marked: bool = False) -> list[list[int]]:
+        """Centres ``[x, y]`` of all cells of a kind, row by row; where asked, only of those that are drawn upon."""
         half = self.cell // 2
         return [
             [x * self.cell + half, y * self.cell + half]
             for y, row in enumerate(self.kinds)
             for x, letter in enumerate(row)
-            if letter == kind
+            if letter == kind and (not marked or (y, x) in self.marked)
         ]
 
 
@@ -94,7 +98,9 @@ def _read(image: Array) -> MapReading | None:
     step = max(1, cell // _FINE)
     cells = image[:height, :width].reshape(rows, cell, cols, cell, 3)
     fine = cells[:, step // 2 :: step, :, step // 2 :: step]
-    return MapReading(cell, tuple("".join(row) for row in _classify(fine)))
+    letters, drawn = _classify(fine)
+    marked = frozenset((int(y), int(x)) for y, x in np.argwhere(drawn > _MARKED))
+    return MapReading(cell, tuple(map("".join, letters)), marked)
 
 
 def _extent(image: Array) -> tuple[int, int]:
@@ -131,8 +137,8 @@ def _framed(shares: NDArray[np.float64], cell: int) -> bool:
     return bool(edges.min() > 0.3 and np.quantile(edges, 0.25) > 0.8)
 
 
-def _classify(cells: NDArray[np.uint8]) -> NDArray[np.str_]:
-    """Letters ``(rows, cols)`` for cells ``(rows, h, cols, w, 3)`` by the colours in each.
+def _classify(cells: NDArray[np.uint8]) -> tuple[NDArray[np.str_], NDArray[np.float64]]:
+    """Letters, and shares that marks hide, ``(rows, cols)``, for cells ``(rows, h, cols, w, 3)`` by their colours.
 
     Marks hide what is below them, so shares are of what can still be seen.
     """
@@ -141,6 +147,7 @@ def _classify(cells: NDArray[np.uint8]) -> NDArray[np.str_]:
     told = _palette().take(red << 7 | green << 2 | cells[..., 2] >> 3)
     number = np.arange(rows)[:, None, None, None] * cols + np.arange(cols)[:, None]
     counts = np.bincount((number * 8 + told).ravel(), minlength=rows * cols * 8).reshape(rows * cols, 8)
+    drawn = counts[:, _DRAWN] / (high * wide)
     shares = counts.T / np.maximum(high * wide - counts[:, _DRAWN], 1)
     letters = np.where(shares[_HOLE] > 0.12, "H", "F")
     # Only the art since 1.4 has that much outline; a mark may hide all of its small flag, but not the pole.
@@ -148,7 +155,7 @@ def _classify(cells: NDArray[np.uint8]) -> NDArray[np.str_]:
     letters[shares[_DARK] > 0.1] = "S"
     letters[(shares[_GIFT] > 0.015) & (shares[_GIFT] > shares[_ELF])] = "G"
     letters[(shares[_ELF] > 0.005) & (shares[_ELF] >= shares[_GIFT])] = "S"
-    return letters.reshape(rows, cols)
+    return letters.reshape(rows, cols), drawn.reshape(rows, cols)
 
 
 @lru_cache(maxsize=1)

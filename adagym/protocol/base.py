@@ -214,11 +214,16 @@ def envelope(result: ToolResult) -> dict[str, Any]:
     return {**fields, "error_code": int(result.error_code), **result.data}
 
 
+_NEW_IMAGE = "\nNew image generated and saved as: {}\n"
+NEW_IMAGE = re.compile(_NEW_IMAGE.format(r"(\w+)"))
+"""Finds the names of new pictures in the text of a result."""
+
+
 def result_message(role: Role, result: ToolResult, image_names: Sequence[str]) -> Message:
     """A result as JSON, followed by each new picture under its name."""
     blocks: list[Block] = [TextBlock(dumps(envelope(result)))]
     for name, image in zip(image_names, result.images, strict=True):
-        blocks += [TextBlock(f"\nNew image generated and saved as: {name}\n"), ImageBlock(name, image)]
+        blocks += [TextBlock(_NEW_IMAGE.format(name)), ImageBlock(name, image)]
     return Message(role, tuple(blocks))
 
 

@@ -36,6 +36,8 @@ class Scene:
     draw: bool
     offered: tuple[str, ...] = ()
     """Names of the tools that may be called."""
+    made: tuple[tuple[str, ...], ...] = ()
+    """Names of the pictures that each call made; none where they cannot be addressed."""
 
     @property
     def turn(self) -> int:

@@ -88,7 +88,7 @@ def glance(image: Array, asked: Search) -> str:
     """Answer from a thumbnail, enlarged again, by the same rules."""
     height, width = image.shape[:2]
     small = cv2.resize(image, (THUMBNAIL, max(1, round(height * THUMBNAIL / width))), interpolation=cv2.INTER_AREA)
-    seen: Array = cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC)
+    seen = np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
     points = [locate(seen, name, "objects") for name in asked.names]
     if not all(points):
         return asked.guess

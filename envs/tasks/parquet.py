@@ -107,18 +107,15 @@ def _files(path: Path) -> list[Path]:
 
 
 def _opened(file: str | Path) -> Any:
-    import pyarrow
-    import pyarrow.parquet
-
+    pyarrow, parquet = require("pyarrow", "export"), require("pyarrow.parquet", "export")
     try:
-        return pyarrow.parquet.ParquetFile(file)
+        return parquet.ParquetFile(file)
     except (pyarrow.ArrowException, OSError) as error:
         raise DataError(f"`{file}` cannot be read as Parquet: {error} Fetch the file again.") from error
 
 
 def _read_group(file: str, number: int, columns: Sequence[str] | None) -> Any:
-    import pyarrow
-
+    pyarrow = require("pyarrow", "export")
     with _opened(file) as opened:
         try:
             return opened.read_row_group(number, None if columns is None else list(columns))

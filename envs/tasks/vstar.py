@@ -185,13 +185,17 @@ class Draw:
         """So many different ones, in random order."""
         return [items[int(place)] for place in self.rng.choice(len(items), count, replace=False)]
 
+    def one(self, items: Sequence[str]) -> str:
+        """Any of them."""
+        return items[int(self.rng.integers(len(items)))]
+
     def wish(self, name: str, **more: Any) -> Wish:
         """An object in a random colour, if it can be dyed."""
         return Wish(name, **{"colour": self.colour(name), **more})
 
     def colour(self, name: str) -> str | None:
         """A random colour for an object that can be dyed."""
-        return None if OBJECTS[name].hue is None else str(self.rng.choice(_COLOURS))
+        return None if OBJECTS[name].hue is None else self.one(_COLOURS)
 
     def beside(self, name: str, companion: str) -> Wish:
         """An object with a companion."""
@@ -200,7 +204,7 @@ class Draw:
     def code(self) -> str:
         """A letter and two digits, not drawn before."""
         while True:
-            code = str(self.rng.choice(list(_LETTERS))) + "".join(map(str, self.rng.choice(list(_DIGITS), 2)))
+            code = self.one(_LETTERS) + self.one(_DIGITS) + self.one(_DIGITS)
             if code not in self._codes:
                 self._codes.add(code)
                 return code
@@ -213,7 +217,7 @@ class Draw:
         found = []
         for _ in range(count):
             pool = alike if alike and self.rng.random() < similarity else free
-            name, companion = str(self.rng.choice(pool)), str(self.rng.choice(free))
+            name, companion = self.one(pool), self.one(free)
             look = self.rng.random()
             if look < 0.3:
                 found.append(self.beside(name, companion))

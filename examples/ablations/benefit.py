@@ -44,13 +44,16 @@ from adagym.envs.tasks.scored import net_benefit
 from adagym.policies.hf import HFPolicy
 from adagym.policies.sampler import SamplerConfig
 from adagym.policies.tiny import load_tiny
-from adagym.types import Task
+from adagym.types import Task, Trajectory
 
-TOLD = ",told=0.5"
-MIX = Mix(careful=0.5, hasty=0.0, guess=0.5)
+SIDES = ",sides=4-6"
+"""Small maps, where a path is told in few enough moves that the embedded model repeats it without a slip: where it
+slips once in ten times, looking for the path itself is the better way after all."""
+MIXES = {0: Mix(careful=0.6, hasty=0.0, guess=0.4), 1: Mix(careful=0.4, hasty=0.0, guess=0.6)}
+"""Demonstrations call tools a little more often where the path is not told (0) than where it is (1)."""
 K = 4
 """Episodes per task and condition; the paper takes 8."""
-COST = 0.05
+COST = 0.1
 """What a call costs, in units of the score. Without a cost the benefit of tools is 0 where the path is told, for a call
 changes nothing, and a benefit of 0 rewards all numbers of calls alike."""
 SCORED_PER_PROMPT = 24
@@ -63,16 +66,7 @@ def arms(seed: int, options: Options) -> Outcome:
     """Train and test all arms from one cold start, on the same scored tasks."""
     outcome = Outcome({}, {})
     policy = load_tiny()
-    shown = [
-        *lessons(source(NAVIGATION, seed, extra=TOLD), ApprenticeAgent(MIX), options, seed),
-        *lessons(
-            source(NAVIGATION, seed, extra=TOLD, tools=()),
-            ApprenticeAgent(MIX),
-            replace(options, lessons=options.lessons // 3),
-            seed,
-        ),
-    ]
-    cold_start(policy, shown, options, seed)
+    cold_start(policy, _shown(options, seed), options, seed)
     _test("tc", policy, options, outcome)
     tasks = _scored(policy, options, seed)
     for told in (True, False):
@@ -88,9 +82,19 @@ def arms(seed: int, options: Options) -> Outcome:
     return outcome
 
 
+def _shown(options: Options, seed: int) -> list[Trajectory]:
+    """Demonstrations with tools, and a third as many without."""
+    shown = []
+    for tools, count in ((None, options.lessons // 2), ((), options.lessons // 6)):
+        for told, mix in MIXES.items():
+            origin = source(NAVIGATION, seed, extra=f",told={told}{SIDES}", tools=tools)
+            shown += lessons(origin, ApprenticeAgent(mix), replace(options, lessons=count), seed)
+    return shown
+
+
 def _scored(policy: HFPolicy, options: Options, seed: int) -> Sequence[Task]:
     """Training tasks with their Tool Benefit Scores."""
-    origin = source(NAVIGATION, seed + 1000, n=SCORED_PER_PROMPT * options.prompts, extra=TOLD)
+    origin = source(NAVIGATION, seed + 1000, n=SCORED_PER_PROMPT * options.prompts, extra=f",told=0.5{SIDES}")
     tasks = list(maker(origin)().unwrapped.tasks)
     envs = {"with": maker(origin), "without": maker(Source(NAVIGATION, {**origin.env, "tools": ()}))}
     agent = PolicyAgent(policy, SamplerConfig(slots=64, max_tokens=1200, max_new_tokens=MAX_NEW_TOKENS))

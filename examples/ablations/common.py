@@ -45,8 +45,8 @@ from adagym.types import Trajectory
 NAVIGATION = "adagym/VSPNavigation-v0"
 VERIFICATION = "adagym/VSPVerification-v0"
 FAMILIES = {"navigation": NAVIGATION, "verification": VERIFICATION}
-WORLD: Mapping[str, Any] = {"prompt": "brief", "tool_images": False, "max_turns": 7}
-"""Results are shown as text: the embedded model cannot read pictures."""
+WORLD: Mapping[str, Any] = {"prompt": "brief", "tool_images": "named", "max_turns": 7}
+"""Of the pictures that tools make only the names are shown: the embedded model cannot read pictures, but tools can."""
 RENAMED = f"names,length=1,alphabet={string.ascii_letters}"
 """Random names of one letter: the embedded model's tokenizer spends a token on every character of a meaningless name,
 and copying several of them in a row is beyond it."""

@@ -79,16 +79,18 @@ def test_other_families_are_refused() -> None:
         play(ApprenticeAgent(), n=1, tasks=[task])
 
 
-def test_verification_in_each_way() -> None:
+@pytest.mark.parametrize("tool_images", [True, "named", False])
+def test_verification_in_each_way(tool_images: bool | str) -> None:
     calls = {
-        "careful": ("Point", "Point", "Draw2DPath"),
+        # A drawing that can be addressed is looked at; otherwise the points of holes and path are compared.
+        "careful": ("Point", "Draw2DPath", "Point") if tool_images else ("Point", "Point", "Draw2DPath"),
         "hasty": ("Point", "Draw2DPath"),
         "guess": (),
     }
     right = {}
     for way in WAYS:
         mix = Mix(**{name: float(name == way) for name in WAYS})
-        played = play(ApprenticeAgent(mix), "adagym/VSPVerification-v0", n=40)
+        played = play(ApprenticeAgent(mix), "adagym/VSPVerification-v0", n=40, tool_images=tool_images)
         assert {tuple(result.tool for result in t.calls) for t in played} == {calls[way]}
         assert all(step.parsed.format_ok for t in played for step in t.steps)
         right[way] = float(np.mean([t.reward_parts["accuracy"] for t in played]))

@@ -54,6 +54,16 @@ def test_a_run_prints_a_table_and_replays_identically(
     assert "holds 1 episodes" in capsys.readouterr().err
 
 
+def test_tools_can_be_chosen_or_left_out(tmp_path: Path) -> None:
+    source = "vsp-generated:sides=3,n=1"
+    for tools, offered in (("none", []), ("AStar,Point", ["AStar", "Point"])):
+        run = tmp_path / tools
+        assert (
+            main(["eval", NAVIGATION, "--agent", "random", "--tasks", source, "--out", str(run), "--tools", tools]) == 0
+        )
+        assert json.loads((run / "config.json").read_text())["env_kwargs"]["tools"] == offered
+
+
 def test_replay_tells_a_changed_episode(
     benchmark: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -122,7 +122,9 @@ def test_where_asks_for_the_box_of_the_words() -> None:
 
 def test_press_offers_four_frames_and_one_is_right() -> None:
     page = hand_page()
-    frames = {item.text: json.dumps(list(item.control)) for item in page.elements if item.role == "button" and item.control}
+    frames = {
+        item.text: json.dumps(list(item.control)) for item in page.elements if item.role == "button" and item.control
+    }
     labels = set()
     for question in drawn(page, "press"):
         read = read_question(question.text)

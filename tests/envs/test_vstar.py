@@ -200,13 +200,17 @@ def test_other_families_and_indices() -> None:
 
 
 def test_gymnasiums_own_check() -> None:
-    check_gymnasium(gym.make("adagym/VStar-v0", tasks="vstar:side=640,difficulty=medium").unwrapped, skip_render_check=True)
+    check_gymnasium(
+        gym.make("adagym/VStar-v0", tasks="vstar:side=640,difficulty=medium").unwrapped, skip_render_check=True
+    )
 
 
 def test_chance_is_what_the_page_says() -> None:
     tasks = load_tasks("vstar:n=5,side=320,difficulty=easy,clutter=0", "vstar")
     collector = Collector(lambda: gym.make("adagym/VStar-v0", tasks=tasks, tools=()), RandomAgent(), 8)
-    played = [rollout.trajectory for rollout in collector.collect(Job(number % 5, seed=number) for number in range(500))]
+    played = [
+        rollout.trajectory for rollout in collector.collect(Job(number % 5, seed=number) for number in range(500))
+    ]
     collector.close()
     score = {kind: 0.0 for kind in KINDS}
     for trajectory in played:

@@ -45,6 +45,19 @@ def test_things_are_found(skin: Skin, description: str, points: list[list[int]])
     np.testing.assert_array_equal(image, before)
 
 
+@pytest.mark.parametrize("skin", ["adagym", "gymnasium"])
+@pytest.mark.parametrize("moves", ["D,D", "L,D,D,R,R,U", "R"])
+def test_what_a_drawn_path_crosses_is_told_apart(skin: Skin, moves: str) -> None:
+    image = MapImage(ROWS, 64, skin).load()
+    call = ToolCall("Draw2DPath", {"image": "img_1", "start_point": [96, 32], "directions": moves})
+    (drawn,) = Executor(["Draw2DPath"]).run(call, {"img_1": image}).images
+    crossed = {"D,D": [], "L,D,D,R,R,U": [[32, 96]], "R": [[160, 32]]}[moves]
+    assert point(drawn, "Ice Holes on the path").data["points"] == crossed
+    assert point(drawn, "Ice Holes").data["points"] == [[160, 32], [32, 96]]
+    assert point(drawn, "the gift at the end of the line").data["points"] == ([] if moves == "R" else [[96, 160]])
+    assert point(image, "Ice Holes on the path").data["points"] == []
+
+
 @pytest.mark.parametrize("description", ["banana", "Ice", "elf and gift", "hold", "1,2", "洞"])
 def test_what_it_cannot_tell_is_not_found(description: str) -> None:
     result = point(MapImage(ROWS).load(), description)

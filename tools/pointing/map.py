@@ -14,6 +14,8 @@ _WORDS = {
     "H": {"hole", "water", "pit", "trap"},
 }
 """Words by which each kind of cell may be called, in the singular."""
+_PATH = {"path", "line", "route", "arrow"}
+"""Words for what a tool has drawn: "ice holes on the path" are those that it crosses."""
 
 
 class MapPointer:
@@ -32,12 +34,12 @@ class MapPointer:
         reading = read_map(image)
         if reading is None:
             return None
-        kind = _kind(description)
-        return [] if kind is None else reading.centres(kind)
+        words = {word.removesuffix("s") for word in re.findall(r"[a-z]+", description.lower())}
+        kind = _kind(words)
+        return [] if kind is None else reading.centres(kind, marked=bool(words & _PATH))
 
 
-def _kind(description: str) -> str | None:
-    """The kind of cell whose words the description holds, if it holds those of one kind only."""
-    words = [word.removesuffix("s") for word in re.findall(r"[a-z]+", description.lower())]
-    kinds = {kind for kind, names in _WORDS.items() if names & set(words)}
+def _kind(words: set[str]) -> str | None:
+    """The kind of cell that the words of a description name, if they name one kind only."""
+    kinds = {kind for kind, names in _WORDS.items() if names & words}
     return kinds.pop() if len(kinds) == 1 else None

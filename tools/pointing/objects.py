@@ -36,8 +36,8 @@ _STEP = 1.2
 _NUDGES = (0.8, 0.86, 0.93, 1.0, 1.07, 1.15, 1.24)
 """Scales that are tried again around a find."""
 _CANDIDATES = 60
-_MAYBE, _SURE = 0.25, 0.65
-"""Least likeness of a find, and of one that is kept after the check."""
+_MAYBE, _SURE, _SURE_IF_SMALL = 0.25, 0.65, 0.8
+"""Least likeness of a find, and of one that is kept after the check; below 40 pixels much looks like thin objects."""
 _NOISE = 50.0
 """Variance, in squared grey levels, below which a place is flat."""
 _COLOUR_OFF = 15.0
@@ -161,7 +161,7 @@ def _check(image: Array, item: ObjectPicture, rgba: Array, find: _Find) -> _Find
         _, score, _, place = cv2.minMaxLoc(scores)
         if best is None or score > best[0]:
             best = (score, scale, (int(place[0]), int(place[1])), level)
-    if best is None or best[0] < _SURE:
+    if best is None or best[0] < (_SURE if find.side >= _SMALLEST else _SURE_IF_SMALL):
         return None
     score, scale, (x, y), level = best
     colour, off = _nearest_colour(level[y : y + high, x : x + wide], item)
