@@ -129,13 +129,14 @@ def ratio(name: str, bare: Callable[[Array, Array], Array], options: Options) ->
 def bare_crop(image: Array, other: Array) -> Array:
     """The middle quarter, copied."""
     height, width = image.shape[:2]
-    return image[height // 4 : 3 * height // 4, width // 4 : 3 * width // 4].copy()
+    part: Array = image[height // 4 : 3 * height // 4, width // 4 : 3 * width // 4].copy()
+    return part
 
 
 def bare_insert(image: Array, other: Array) -> Array:
     """The other picture, resized into the middle quarter of a copy."""
     height, width = image.shape[:2]
-    combined = image.copy()
+    combined: Array = image.copy()
     size = (3 * width // 4 - width // 4, 3 * height // 4 - height // 4)
     combined[height // 4 : 3 * height // 4, width // 4 : 3 * width // 4] = cv2.resize(other, size)
     return combined

@@ -72,7 +72,7 @@ def dye(picture: ObjectPicture, colour: str) -> Array:
     turned = np.array(Image.fromarray(rgba[..., :3]).convert("HSV"))
     turn = round((HUES[colour] - picture.hue) * 256 / 360) % 256
     turned[..., 0] += np.uint8(turn)  # hues wrap as bytes do
-    rgba[..., :3] = np.array(Image.fromarray(turned, "HSV").convert("RGB"))
+    rgba[..., :3] = np.array(Image.frombytes("HSV", turned.shape[1::-1], turned.tobytes()).convert("RGB"))
     return rgba
 
 

@@ -45,7 +45,7 @@ ICON = 1.6
 """A part before the words that is less wide than so many times its height is an icon."""
 
 _LETTERS = "ABCDEFGH"
-_BULLET = re.compile(r"^[\u25cf\u2022\u00b7\u25cb\u25e6*]+\s*")
+_BULLET = re.compile(r"^[\u25cf\u2022\u00b7\u25cb\u25e6\u2713\u2714*]+\s*")
 
 Envelope = Mapping[str, Any]
 Part = Generator[ToolCall, Envelope, str | None]
@@ -148,11 +148,12 @@ class Screen:
             self.seen.append(row.box)
         numeric = FORMS["text"] not in self.scene.prompt
         parted = pieces(self.scene.image, found.box, DIGIT_GAP if numeric else GAP)
+        parted = parted if numeric else without_icons(parted)  # a digit is as narrow as an icon
         whole = "side" not in parts or len(parted) < 2 or (numeric and read_amount(found.text) is not None)
         if whole or not self.equipped:
             return _BULLET.sub("", found.text)
         nearest = min(parted, key=lambda piece: apart(piece, beneath.box))
-        return (yield from self.close_up(nearest)) or found.text
+        return _BULLET.sub("", (yield from self.close_up(nearest)) or found.text)
 
     def close_up(self, box: Box) -> Part:
         """Crop a part of the screenshot and read it."""
@@ -180,12 +181,18 @@ class Screen:
         if found is None:
             return None
         self.seen.append(found.box)
-        parts = pieces(self.scene.image, found.box) or [found.box]
-        while len(parts) > 1 and parts[0][2] - parts[0][0] < ICON * (parts[0][3] - parts[0][1]):
-            parts = parts[1:]
+        parts = without_icons(pieces(self.scene.image, found.box)) or [found.box]
         x1, y1, x2, y2 = parts[0][0], min(p[1] for p in parts), parts[-1][2], max(p[3] for p in parts)
         rim = 0.2 * (y2 - y1)
         return json.dumps([round(x1 - 1), round(y1 - rim), round(x2 + 1), round(y2 + rim)])
+
+
+def without_icons(parts: list[Box]) -> list[Box]:
+    """The parts of a line from its first that is not an icon; the last one stays in any case."""
+    start = 0
+    while start < len(parts) - 1 and parts[start][2] - parts[start][0] < ICON * (parts[start][3] - parts[start][1]):
+        start += 1
+    return parts[start:]
 
 
 def read_thumbnail(image: Array) -> list[Found]:

@@ -69,19 +69,29 @@ def search(scene: Scene) -> Move:
         return Move("I cannot find it, so I guess.", answer=asked.guess)
     if asked.kind == "relation":
         return Move("Compare where they are.", answer=compare(points[0][0], points[1][0], asked.options))
-    box = around(points[0][0], scene.image)
+    point = points[0][0]
+    box = around(point, scene.image)
     if scene.turn == 1:
         return Move("Look closely.", ToolCall("Crop", {"image": scene.image_name, "coordinates": box}))
-    if len(scene.images) < 2:
+    closer = crop_of(scene, box)
+    if closer is None:
         return Move("There is no closer look, so I guess.", answer=asked.guess)
-    name, crop = list(scene.images.items())[-1]
-    place = [points[0][0][0] - box[0], points[0][0][1] - box[1]]
+    crop, place = scene.images[closer], [point[0] - box[0], point[1] - box[1]]
     if asked.kind != "text":
         return Move("Now it can be seen.", answer=look(crop, place, asked))
+    tag = below(point, size_of(asked.names[0], crop, place), scene.image)
     if scene.turn == 2:
-        return Move("Read the tag.", ToolCall("OCR", {"image": name}))
-    detections = scene.results[2].get("detections", [])
-    return Move("That is the code.", answer=read([(item["text"], item["box"]) for item in detections], place, asked))
+        return Move("The tag is below it.", ToolCall("Crop", {"image": scene.image_name, "coordinates": tag}))
+    if scene.turn == 3:
+        return Move("Read the tag.", ToolCall("OCR", {"image": crop_of(scene, tag) or closer}))
+    texts = [(item["text"], item["box"]) for item in scene.results[3].get("detections", [])]
+    return Move("That is the code.", answer=read(texts, [point[0] - tag[0], point[1] - tag[1]], asked))
+
+
+def crop_of(scene: Scene, box: Sequence[int]) -> str | None:
+    """The name of the latest picture that is as large as a box; None if no tool made one, or it was not shown."""
+    size = (box[3] - box[1], box[2] - box[0])
+    return next((name for name, picture in reversed(list(scene.images.items())) if picture.shape[:2] == size), None)
 
 
 def glance(image: Array, asked: Search) -> str:
@@ -94,11 +104,14 @@ def glance(image: Array, asked: Search) -> str:
         return asked.guess
     if asked.kind == "relation":
         return compare(points[0][0], points[1][0], asked.options)
-    x1, y1, x2, y2 = around(points[0][0], image)
-    crop, place = np.ascontiguousarray(seen[y1:y2, x1:x2]), [points[0][0][0] - x1, points[0][0][1] - y1]
+    point = points[0][0]
+    box = around(point, image)
+    crop, place = cut(seen, box), [point[0] - box[0], point[1] - box[1]]
     if asked.kind != "text":
         return look(crop, place, asked)
-    return read([(line.text, line.box) for line in read_text(crop)], place, asked)
+    tag = below(point, size_of(asked.names[0], crop, place), image)
+    texts = [(line.text, line.box) for line in read_text(cut(seen, tag))]
+    return read(texts, [point[0] - tag[0], point[1] - tag[1]], asked)
 
 
 def read_question(prompt: str) -> Search | None:
@@ -119,6 +132,26 @@ def around(point: Sequence[int], image: Array) -> list[int]:
     return [max(0, x - reach), max(0, y - reach), min(width, x + reach), min(height, y + reach)]
 
 
+def below(point: Sequence[int], side: float, image: Array) -> list[int]:
+    """A box ``[x1, y1, x2, y2]`` from an object's middle to below its tag, inside the picture."""
+    height, width = image.shape[:2]
+    x, y = min(point[0], width - 1), min(point[1], height - 1)
+    reach, deep = max(1, round(0.9 * side)), max(1, round(1.6 * side))
+    return [max(0, x - reach), y, min(width, x + reach), min(height, y + deep)]
+
+
+def cut(picture: Array, box: Sequence[int]) -> Array:
+    """The part of a picture in a box."""
+    x1, y1, x2, y2 = box
+    return np.ascontiguousarray(picture[y1:y2, x1:x2])
+
+
+def size_of(name: str, crop: Array, place: Sequence[int]) -> float:
+    """The longer side of an object that stands at a place ``[x, y]`` of a crop, in pixels."""
+    finds = find_object(crop, OBJECTS[name]) if name in OBJECTS else []
+    return min(finds, key=lambda find: _distance((find.x, find.y), place)).side if finds else crop.shape[1] / 8
+
+
 def compare(one: Sequence[int], other: Sequence[int], options: Mapping[str, str]) -> str:
     """The letter of the option that says where the first point is, seen from the second."""
     if "above" in options:
@@ -134,9 +167,7 @@ def look(crop: Array, place: Sequence[int], asked: Search) -> str:
         place: ``[x, y]`` in it of the object asked about.
         asked: The question.
     """
-    item = OBJECTS.get(asked.names[0])
-    finds = find_object(crop, item) if item is not None else []
-    side = min(finds, key=lambda find: _distance((find.x, find.y), place)).side if finds else crop.shape[1] / 8
+    side = size_of(asked.names[0], crop, place)
     if asked.kind == "colour":
         return asked.options[nearest_colour(crop, place, side, list(asked.options))]
     said = {name: name if asked.kind == "kind" else item.material for name, item in OBJECTS.items()}
@@ -160,7 +191,7 @@ def nearest_colour(crop: Array, place: Sequence[int], side: float, colours: Iter
 def neighbour(crop: Array, place: Sequence[int], side: float, names: Iterable[str]) -> str | None:
     """Which of some objects stands right beside a point; None if none does."""
     left, top = max(0, round(place[0] - 2 * side)), max(0, round(place[1] - side))
-    part = np.ascontiguousarray(crop[top : round(place[1] + side), left : round(place[0] + 2 * side)])
+    part = cut(crop, (left, top, round(place[0] + 2 * side), round(place[1] + side)))
     found = [
         (find.score, name)
         for name in names
@@ -172,12 +203,12 @@ def neighbour(crop: Array, place: Sequence[int], side: float, names: Iterable[st
 
 def read(texts: Iterable[tuple[str, Sequence[int]]], place: Sequence[int], asked: Search) -> str:
     """The option that is written nearest below a point."""
-    below = [
+    under = [
         (_distance(((box[0] + box[2]) / 2, (box[1] + box[3]) / 2), place), text)
         for text, box in texts
         if (box[1] + box[3]) / 2 > place[1]
     ]
-    for _, text in sorted(below):
+    for _, text in sorted(under):
         said = re.sub(r"\W", "", text).casefold()
         for option, letter in asked.options.items():
             if option.casefold() == said:

@@ -46,11 +46,13 @@ from adagym.policies.sampler import SamplerConfig
 from adagym.policies.tiny import load_tiny
 from adagym.types import Task, Trajectory
 
-SIDES = ",sides=4-6"
+TOLD = ",told=0.5,sides=4-6"
 """Small maps, where a path is told in few enough moves that the embedded model repeats it without a slip: where it
 slips once in ten times, looking for the path itself is the better way after all."""
-MIXES = {0: Mix(careful=0.6, hasty=0.0, guess=0.4), 1: Mix(careful=0.4, hasty=0.0, guess=0.6)}
-"""Demonstrations call tools a little more often where the path is not told (0) than where it is (1)."""
+MIX = Mix(careful=0.8, hasty=0.0, guess=0.2)
+"""Demonstrations call tools more often than they need to, on tasks of both kinds."""
+SPEED = 4.0
+"""Of learning: what is rewarded where the path is told must win against what is rewarded where it is not."""
 K = 4
 """Episodes per task and condition; the paper takes 8."""
 COST = 0.1
@@ -77,24 +79,24 @@ def arms(seed: int, options: Options) -> Outcome:
     for arm in ("accuracy", "tool_grpo", "at_grpo"):
         trained = copy.deepcopy(policy)
         origin = Source(NAVIGATION, {**source(NAVIGATION, seed).env, "tasks": tasks})
-        outcome.curves[arm] = curves(improve(trained, [origin], options, seed, arm))
+        outcome.curves[arm] = curves(improve(trained, [origin], options, seed, arm, SPEED))
         _test(arm, trained, options, outcome)
     return outcome
 
 
 def _shown(options: Options, seed: int) -> list[Trajectory]:
     """Demonstrations with tools, and a third as many without."""
-    shown = []
-    for tools, count in ((None, options.lessons // 2), ((), options.lessons // 6)):
-        for told, mix in MIXES.items():
-            origin = source(NAVIGATION, seed, extra=f",told={told}{SIDES}", tools=tools)
-            shown += lessons(origin, ApprenticeAgent(mix), replace(options, lessons=count), seed)
-    return shown
+    halves = ((None, options), ((), replace(options, lessons=options.lessons // 3)))
+    return [
+        trajectory
+        for tools, asked in halves
+        for trajectory in lessons(source(NAVIGATION, seed, extra=TOLD, tools=tools), ApprenticeAgent(MIX), asked, seed)
+    ]
 
 
 def _scored(policy: HFPolicy, options: Options, seed: int) -> Sequence[Task]:
     """Training tasks with their Tool Benefit Scores."""
-    origin = source(NAVIGATION, seed + 1000, n=SCORED_PER_PROMPT * options.prompts, extra=f",told=0.5{SIDES}")
+    origin = source(NAVIGATION, seed + 1000, n=SCORED_PER_PROMPT * options.prompts, extra=TOLD)
     tasks = list(maker(origin)().unwrapped.tasks)
     envs = {"with": maker(origin), "without": maker(Source(NAVIGATION, {**origin.env, "tools": ()}))}
     agent = PolicyAgent(policy, SamplerConfig(slots=64, max_tokens=1200, max_new_tokens=MAX_NEW_TOKENS))

@@ -145,16 +145,21 @@ def _mixed(policy: HFPolicy, shown: Sequence[Trajectory], seed: int, general: fl
 
 
 def improve(
-    policy: HFPolicy, sources: Sequence[Source], options: Options, seed: int, reward: str = "tool_grpo"
+    policy: HFPolicy,
+    sources: Sequence[Source],
+    options: Options,
+    seed: int,
+    reward: str = "tool_grpo",
+    speed: float = 1.0,
 ) -> list[dict[str, float]]:
-    """Reinforcement learning on a mixture; returns the metrics of every step."""
+    """Reinforcement learning on a mixture; returns the metrics of every step. ``speed`` scales the learning rates."""
     rewarded = [Source(each.env_id, {**each.env, "reward": reward}, each.weight) for each in sources]
     config = GRPOConfig(
         steps=options.grpo_steps,
         prompts=options.prompts,
         seed=seed,
         sampler=SamplerConfig(slots=64, max_tokens=1200, max_new_tokens=MAX_NEW_TOKENS),
-        loss=LossConfig(optim=OptimConfig(lr=3e-4, muon_lr=5e-4, warmup=0.0, final=0.1)),
+        loss=LossConfig(optim=OptimConfig(lr=3e-4 * speed, muon_lr=5e-4 * speed, warmup=0.0, final=0.1)),
         tensorboard=False,
     )
     return GRPO(policy, rewarded, config).learn().history

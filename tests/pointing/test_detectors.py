@@ -37,7 +37,8 @@ def owlv2(folder: Path) -> str:
     tower = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
     torch.manual_seed(0)
     config = Owlv2Config(
-        text_config={**tower, "vocab_size": len(vocabulary), "max_position_embeddings": 16},
+        text_config={**tower, "vocab_size": len(vocabulary), "max_position_embeddings": 16}
+        | {"bos_token_id": vocabulary["<|startoftext|>"], "eos_token_id": vocabulary["<|endoftext|>"]},
         vision_config={**tower, "image_size": 32, "patch_size": 8},
         projection_dim=16,
     )
@@ -57,7 +58,7 @@ def grounding_dino(folder: Path) -> str:
         | {"window_size": 4, "out_features": ["stage2", "stage3", "stage4"], "image_size": 64},
         text_config={"model_type": "bert", "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
         | {"intermediate_size": 16, "vocab_size": len(words)},
-        **{"d_model": 16, "encoder_layers": 1, "decoder_layers": 1, "encoder_ffn_dim": 16, "decoder_ffn_dim": 16},
+        **{"d_model": 32, "encoder_layers": 1, "decoder_layers": 2, "encoder_ffn_dim": 16, "decoder_ffn_dim": 16},
         **{"encoder_attention_heads": 2, "decoder_attention_heads": 2, "num_queries": 6, "max_text_len": 32},
     )
     GroundingDinoForObjectDetection(config).save_pretrained(folder)
@@ -78,6 +79,7 @@ def test_boxes_become_points(
     assert all(0 <= x < 80 and 0 <= y < 48 for x, y in points)
     assert all(type(side) is int for point in points for side in point)
     assert locate(IMAGE, "a Red cup", backend) == points
+    assert locate(IMAGE, "a Red cup " * 90, backend)  # far more than a model can read
     monkeypatch.setattr(kind, "threshold", 1.1)
     assert locate(IMAGE, "a Red cup", backend) == []
 

@@ -110,7 +110,7 @@ def test_threads_come_from_the_environment(fixed: type[Fixed], monkeypatch: pyte
 
 def test_an_unknown_engine_is_the_callers_mistake(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ADAGYM_OCR", "rapidocx")
-    with pytest.raises(UnknownName, match="no reader `rapidocx`. Did you mean `rapidocr`"):
+    with pytest.raises(UnknownName, match=r"no reader `rapidocx`\. Did you mean `rapidocr`"):
         Executor(["OCR"]).run(ToolCall("OCR", {"image": "img_1"}), {"img_1": np.zeros((40, 40, 3), np.uint8)})
 
 

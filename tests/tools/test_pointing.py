@@ -79,7 +79,9 @@ def test_all_of_a_kind_are_found_and_colours_told_apart() -> None:
     assert pointer.locate(image, f"purple {name}") is None
 
 
-@pytest.mark.parametrize("image", [photo(640, 480, seed=2), np.full((480, 640, 3), 128, np.uint8)], ids=["photo", "grey"])
+@pytest.mark.parametrize(
+    "image", [photo(640, 480, seed=2), np.full((480, 640, 3), 128, np.uint8)], ids=["photo", "grey"]
+)
 def test_an_empty_background_holds_nothing(image: Array) -> None:
     for name in ("hamburger", "key", "banana", "umbrella"):
         assert find_object(image, OBJECTS[name]) == []

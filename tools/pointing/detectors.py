@@ -42,15 +42,14 @@ class _Detector:
             model = transformers.AutoModelForZeroShotObjectDetection.from_pretrained(path)
             self._model = model.to(device or "cpu").eval()
         except (OSError, ValueError, RuntimeError) as error:
-            raise UsageError(
-                f"The model {path!r} of the pointing backend `{self.name}` does not load: {error}"
-            ) from error
+            raise UsageError(f"The pointing backend `{self.name}` cannot load the model {path!r}: {error}") from error
         self._lock = Lock()
 
     def locate(self, image: Array, description: str) -> list[list[int]] | None:
         """Middles of all boxes that reach the threshold (see ``adagym.tools.pointing.base``)."""
         with self._lock, self._torch.inference_mode():
-            inputs = self._processor(images=image, text=self.query(description), return_tensors="pt")
+            # OWLv2 reads 16 tokens at most, and fails on more.
+            inputs = self._processor(images=image, text=self.query(description), truncation=True, return_tensors="pt")
             inputs = inputs.to(self._model.device)
             found = self.boxes(inputs, self._model(**inputs), image.shape[:2])
         order = np.argsort(-found["scores"].cpu().numpy(), kind="stable")

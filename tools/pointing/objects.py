@@ -2,7 +2,7 @@
 
 Shrunken object and picture are compared at many scales on the largest and the smallest channel of each pixel, which
 dyeing leaves as they are; what looks alike is compared again with more detail, and then by colour. In pictures below
-2560 pixels smaller objects are found too, down to 16 pixels. One that is half covered, turned or mirrored is missed.
+4000 pixels smaller objects are found too, down to 14 pixels. One that is half covered, turned or mirrored is missed.
 """
 
 from __future__ import annotations
@@ -27,21 +27,25 @@ Floats = NDArray[np.float32]
 
 _COARSE, _FINE = 16, 40
 """Longer side of the object, in pixels, for the search and (at most) for the check of what it finds."""
-_TINY, _SMALLEST, _LARGEST = 16, 40, 480
+_TINY, _SMALLEST, _LARGEST = 14, 40, 480
 """Longer sides that are searched for, in pixels of the picture; below 40 only in small pictures."""
-_SHARE = 64
+_SHARE = 100
 """How many times the smallest object goes into the picture's longer side, between those limits."""
 _STEP = 1.2
 """Ratio of neighbouring scales."""
 _NUDGES = (0.8, 0.86, 0.93, 1.0, 1.07, 1.15, 1.24)
 """Scales that are tried again around a find."""
 _CANDIDATES = 60
-_MAYBE, _SURE, _SURE_IF_SMALL = 0.25, 0.65, 0.8
-"""Least likeness of a find, and of one that is kept after the check; below 40 pixels much looks like thin objects."""
+_MAYBE = 0.25
+"""Least likeness of a find that is checked."""
+_SURE, _SURE_IF_SMALL = 0.58, 0.65
+"""Least likeness after the check, less how far the colours are off; below 40 pixels much looks like thin objects."""
+_NEAR_BEST = 0.15
+"""How much less likely than the best find others may be: what merely looks like the object is less alike."""
+_GREY_LEVELS = 100.0
+"""How far off the colours have to be, on average, to count as much as all likeness."""
 _NOISE = 50.0
 """Variance, in squared grey levels, below which a place is flat."""
-_COLOUR_OFF = 15.0
-"""Largest mean difference of colours of a find, in grey levels."""
 
 
 @dataclass(frozen=True)
@@ -90,9 +94,9 @@ def find_object(image: Array, item: ObjectPicture, colour: str | None = None) ->
         colour: A name of ``HUES``: only objects of that colour, if this one has several; None: any.
     """
     rgba = item.load()
-    checked = [_check(image, item, rgba, find) for find in _search(image, rgba)]
-    finds = [find for find in checked if find is not None and (colour is None or find.colour in (None, colour))]
-    return _apart(finds)
+    finds = [sure for find in _search(image, rgba) if (sure := _check(image, item, rgba, find)) is not None]
+    least = max((find.score for find in finds), default=0.0) - _NEAR_BEST
+    return _apart([find for find in finds if find.score >= least and (colour is None or find.colour in (None, colour))])
 
 
 def _words(description: str) -> list[str]:
@@ -161,13 +165,17 @@ def _check(image: Array, item: ObjectPicture, rgba: Array, find: _Find) -> _Find
         _, score, _, place = cv2.minMaxLoc(scores)
         if best is None or score > best[0]:
             best = (score, scale, (int(place[0]), int(place[1])), level)
-    if best is None or best[0] < (_SURE if find.side >= _SMALLEST else _SURE_IF_SMALL):
+    least = _SURE if find.side >= _SMALLEST else _SURE_IF_SMALL
+    if best is None or best[0] < least:
         return None
     score, scale, (x, y), level = best
     colour, off = _nearest_colour(level[y : y + high, x : x + wide], item)
-    if off > _COLOUR_OFF:
-        return None
-    return _Find(score, left + (x + wide / 2) * scale, top + (y + high / 2) * scale, fine * scale, colour)
+    score -= off / _GREY_LEVELS
+    return (
+        None
+        if score < least
+        else _Find(score, left + (x + wide / 2) * scale, top + (y + high / 2) * scale, fine * scale, colour)
+    )
 
 
 def _nearest_colour(part: Array, item: ObjectPicture) -> tuple[str | None, float]:

@@ -35,6 +35,10 @@ OPTIONS = {"compare": 3, "press": 4}
 
 _PLAIN = re.compile(r"[ -!#-~]{1,40}")
 _NUMBER = re.compile(r"([$]?)(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?(%?)")
+_MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*"
+_VALUE = re.compile(
+    rf"[-+$#]?\d[\d.,:/%-]*(?: ?[A-Za-z%]{{1,4}})?|{_MONTH} \d{{1,2}}(?:, \d{{4}})?|\d{{1,2}} {_MONTH}(?: \d{{4}})?"
+)
 _LETTERS = re.compile(r"[A-Za-z]")
 
 
@@ -161,15 +165,8 @@ def is_label(element: Element) -> bool:
 
 
 def is_value(element: Element) -> bool:
-    """Whether a text is something to read: one short plain line with a digit in it."""
-    text = element.text
-    return (
-        element.control is None
-        and element.lines == 1
-        and len(text) <= 24
-        and _PLAIN.fullmatch(text) is not None
-        and any(map(str.isdigit, text))
-    )
+    """Whether a text is something to read: one line with a number, perhaps with a short unit, or a date."""
+    return element.control is None and element.lines == 1 and _VALUE.fullmatch(element.text) is not None
 
 
 def beside(elements: Sequence[Element], label: Element, side: str) -> Element | None:
