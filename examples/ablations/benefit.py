@@ -53,6 +53,8 @@ MIX = Mix(careful=0.8, hasty=0.0, guess=0.2)
 """Demonstrations call tools more often than they need to, on tasks of both kinds."""
 SPEED = 4.0
 """Of learning: what is rewarded where the path is told must win against what is rewarded where it is not."""
+KL = 0.05
+"""Without it, calls that are unlearnt where the path is told are written worse where they are needed."""
 K = 4
 """Episodes per task and condition; the paper takes 8."""
 COST = 0.1
@@ -79,7 +81,7 @@ def arms(seed: int, options: Options) -> Outcome:
     for arm in ("accuracy", "tool_grpo", "at_grpo"):
         trained = copy.deepcopy(policy)
         origin = Source(NAVIGATION, {**source(NAVIGATION, seed).env, "tasks": tasks})
-        outcome.curves[arm] = curves(improve(trained, [origin], options, seed, arm, SPEED))
+        outcome.curves[arm] = curves(improve(trained, [origin], options, seed, arm, SPEED, KL))
         _test(arm, trained, options, outcome)
     return outcome
 

@@ -151,15 +151,29 @@ def improve(
     seed: int,
     reward: str = "tool_grpo",
     speed: float = 1.0,
+    kl: float = 0.0,
 ) -> list[dict[str, float]]:
-    """Reinforcement learning on a mixture; returns the metrics of every step. ``speed`` scales the learning rates."""
+    """Reinforcement learning on a mixture.
+
+    Args:
+        policy: Trained in place.
+        sources: What to train on, by weight.
+        options: Says how long.
+        seed: Of tasks and sampling.
+        reward: The preset.
+        speed: Scales the learning rates.
+        kl: Weight of the divergence from the policy as it was given.
+
+    Returns:
+        The metrics of every step.
+    """
     rewarded = [Source(each.env_id, {**each.env, "reward": reward}, each.weight) for each in sources]
     config = GRPOConfig(
         steps=options.grpo_steps,
         prompts=options.prompts,
         seed=seed,
         sampler=SamplerConfig(slots=64, max_tokens=1200, max_new_tokens=MAX_NEW_TOKENS),
-        loss=LossConfig(optim=OptimConfig(lr=3e-4 * speed, muon_lr=5e-4 * speed, warmup=0.0, final=0.1)),
+        loss=LossConfig(kl=kl, optim=OptimConfig(lr=3e-4 * speed, muon_lr=5e-4 * speed, warmup=0.0, final=0.1)),
         tensorboard=False,
     )
     return GRPO(policy, rewarded, config).learn().history
