@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import io
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from PIL import Image
 
 from adagym.pictures import read_picture
 from adagym.protocol import DIALECTS, MAX_ACTION_CHARS, Dialect
+from adagym.sampling import SchemaSampler, draw_answer
 from adagym.types import Array, Task, ToolCall, ToolSpec
 
 MAX_TEXT_CHARS = 1_000_000
@@ -261,8 +261,7 @@ class ActionText(UnicodeText):
     def sample_answer(self) -> str:
         """Draw an answer of the kind the current task asks for."""
         task = self.situation.task
-        kind = "text" if task is None else task.answer_type
-        return self._writer.write_answer(_ANSWERS.get(kind, _answer_text)(self.np_random, task), _THINK)
+        return self._writer.write_answer(draw_answer(self.np_random, task), _THINK)
 
     def __repr__(self) -> str:
         return f"ActionText({self.dialect!r}, tools=[{', '.join(tool.name for tool in self.tools)}])"
@@ -286,62 +285,12 @@ class ActionText(UnicodeText):
         Texts are drawn from the examples that a description gives, as in ``for example Elf, Gift or Ice Holes``;
         where the example is ``img_1``, the parameter is a picture.
         """
-        sampler = _SchemaSampler(self.np_random, self.situation.images)
+        sampler = SchemaSampler(self.np_random, self.situation.images)
         return {
             name: sampler.draw(schema)
             for name, schema in spec.parameters.get("properties", {}).items()
             if name in spec.required
         }
-
-
-class _SchemaSampler:
-    """Draws values that satisfy a JSON schema; integers are pixels of the picture drawn first."""
-
-    def __init__(self, rng: np.random.Generator, images: Mapping[str, Array]) -> None:
-        self._rng = rng
-        self._names = list(images) or ["img_1"]
-        self._name = self._names[int(rng.integers(len(self._names)))]
-        image = images.get(self._name)
-        self._side = 64 if image is None else min(image.shape[:2])
-
-    def draw(self, schema: Mapping[str, Any]) -> Any:
-        """Return one value."""
-        for key in ("enum", "examples"):
-            if schema.get(key):
-                return schema[key][int(self._rng.integers(len(schema[key])))]
-        if "anyOf" in schema:
-            return self.draw(schema["anyOf"][0])
-        kind = schema.get("type", "string")
-        if kind == "array":
-            return self._array(schema)
-        if kind in ("integer", "number"):
-            low = int(schema.get("minimum", 0))
-            return int(self._rng.integers(low, max(int(schema.get("maximum", self._side - 1)), low) + 1))
-        if kind == "boolean":
-            return bool(self._rng.integers(2))
-        if kind == "object":
-            return {name: self.draw(value) for name, value in schema.get("properties", {}).items()}
-        return None if kind == "null" else self._text(str(schema.get("description", "")))
-
-    def _text(self, description: str) -> str:
-        _, _, listed = description.partition("for example ")
-        examples = re.split(r", | or ", listed.split(". ")[0].rstrip(".")) if listed else ["start"]
-        if examples[0].startswith("img_"):
-            return self._name
-        return examples[int(self._rng.integers(len(examples)))]
-
-    def _array(self, schema: Mapping[str, Any]) -> list[Any]:
-        low = int(schema.get("minItems", 0))
-        high = int(schema.get("maxItems", max(low, 3)))
-        items = [self.draw(schema.get("items", {})) for _ in range(int(self._rng.integers(low, high + 1)))]
-        is_box = low == high == 4 and schema.get("items", {}).get("type") in ("integer", "number")
-        return _ordered(items) if is_box else items
-
-
-def _ordered(sides: Sequence[int]) -> list[int]:
-    """A box ``[x1, y1, x2, y2]`` that holds at least one pixel, made of any four sides."""
-    (x1, x2), (y1, y2) = sorted(sides[::2]), sorted(sides[1::2])
-    return [x1, y1, x2 + 1, y2 + 1]
 
 
 def is_unicode(text: str) -> bool:
@@ -353,42 +302,6 @@ def is_unicode(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _answer_plan(rng: np.random.Generator, task: Task | None) -> str:
-    side = int(task.meta.get("side", 4)) if task is not None else 4
-    moves = rng.integers(4, size=int(rng.integers(1, 2 * side + 1)))
-    return ",".join("LRUD"[move] for move in moves)
-
-
-def _answer_yes_no(rng: np.random.Generator, task: Task | None) -> str:
-    return ("Yes", "No")[int(rng.integers(2))]
-
-
-def _answer_choice(rng: np.random.Generator, task: Task | None) -> str:
-    count = len(task.choices) if task is not None and task.choices else 4
-    return chr(ord("A") + int(rng.integers(count)))
-
-
-def _answer_number(rng: np.random.Generator, task: Task | None) -> str:
-    return str(int(rng.integers(100)))
-
-
-def _answer_box(rng: np.random.Generator, task: Task | None) -> str:
-    return str([int(value) for value in rng.integers(100, size=4)])
-
-
-def _answer_text(rng: np.random.Generator, task: Task | None) -> str:
-    return ("yes", "no", "unknown", "none")[int(rng.integers(4))]
-
-
-_ANSWERS: dict[str, Callable[[np.random.Generator, Task | None], str]] = {
-    "plan": _answer_plan,
-    "yes_no": _answer_yes_no,
-    "choice": _answer_choice,
-    "number": _answer_number,
-    "box": _answer_box,
-}
 
 
 def _refuse_masks(mask: object, probability: object) -> None:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import lru_cache
-from threading import Lock
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from adagym.tools.memory import Memory
 from adagym.types import Array
 
 _FRAME = np.array((180, 201, 226))
@@ -65,9 +65,7 @@ class MapReading:
         ]
 
 
-_readings: dict[tuple[tuple[int, ...], int], MapReading | None] = {}
-_lock = Lock()
-"""Environments may step in threads; without it one may evict what another is about to return."""
+_readings: Memory[tuple[tuple[int, ...], int], MapReading | None] = Memory(_KEPT)
 
 
 def read_map(image: Array) -> MapReading | None:
@@ -78,15 +76,7 @@ def read_map(image: Array) -> MapReading | None:
     """
     # Python's keyed 64-bit hash costs a third of a digest, which would be the larger part of a step.
     key = (image.shape, hash(image.tobytes()))
-    with _lock:
-        if key in _readings:
-            return _readings[key]
-    reading = _read(image)
-    with _lock:
-        _readings[key] = reading
-        while len(_readings) > _KEPT:
-            del _readings[next(iter(_readings))]
-    return reading
+    return _readings.get(key, lambda: _read(image))
 
 
 def _read(image: Array) -> MapReading | None:

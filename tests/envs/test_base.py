@@ -19,7 +19,7 @@ from adagym.envs.episode import VOID_TEXT
 from adagym.envs.tasks import load_tasks
 from adagym.envs.vsp_navigation import VSPNavigation
 from adagym.envs.vsp_verification import VSPVerification
-from adagym.errors import InfraError, UsageError
+from adagym.errors import InfraError
 from adagym.protocol import DIALECTS
 from adagym.testing import check_env, digest
 from adagym.types import Array, ArrayImage, ImageBlock, Task, TextBlock, ToolCall, ToolResult
@@ -247,31 +247,6 @@ def test_tools_are_the_arguments_then_the_tasks_then_the_familys() -> None:
     bare = VSPNavigation([small_task()], tools=[])
     assert "Point" not in bare.reset(seed=0)[0]["text"]
     assert bare.step(call("Point", image="img_1", description="gift"))[4]["result"].error_code == 202
-
-
-def test_tool_images_can_be_withheld() -> None:
-    env = VSPNavigation([small_task()], tool_images=False)
-    env.reset(seed=0)
-    observation, *_ = env.step(call("Point", image="img_1", description="gift"))
-    assert observation["images"] == ()
-    assert "img_2" not in observation["text"]
-    assert '"points": [[160, 160]]' in observation["text"]
-    assert env.step(call("Point", image="img_2", description="gift"))[4]["result"].error_code == 204
-
-
-def test_tool_images_can_be_named_without_being_shown() -> None:
-    shown, named = (VSPNavigation([small_task()], tool_images=mode) for mode in (True, "named"))
-    texts = []
-    for env in (shown, named):
-        env.reset(seed=0)
-        texts.append(env.step(call("Point", image="img_1", description="gift"))[0]["text"])
-        assert env.step(call("Point", image="img_2", description="gift"))[4]["result"].ok
-    assert texts[0] == texts[1]
-    assert "img_2" in texts[1]
-    assert [len(message.images) for message in named.messages if message.role != "assistant"] == [0, 1, 0, 0]
-    assert [len(message.images) for message in shown.messages if message.role != "assistant"] == [0, 1, 1, 1]
-    with pytest.raises(UsageError, match=r"True, False or .named., not 'hidden'"):
-        VSPNavigation([small_task()], tool_images="hidden")  # type: ignore[arg-type]
 
 
 def test_brief_prompts_are_shorter() -> None:
