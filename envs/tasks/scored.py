@@ -117,8 +117,12 @@ def _price(cost: float | str) -> float:
 
 
 def _charged(row: Row, cost: float) -> Row:
-    if row.benefit is None or row.calls is None:
+    if row.benefit is None or not cost:
         return row
+    if row.calls is None:
+        raise DataError(
+            f"The score of `{row.id}` does not say how many calls it took. Score it again, or leave out cost."
+        )
     return replace(row, benefit=net_benefit(row.benefit, row.calls, cost))
 
 

@@ -70,6 +70,12 @@ def test_calls_may_cost(tmp_path: Path, option: str, expected: list[float]) -> N
     assert [task.tool_benefit for task in tasks] == pytest.approx(expected)
 
 
+def test_a_cost_needs_the_calls(folder: Path) -> None:
+    with pytest.raises(DataError, match="does not say how many calls"):
+        load_tasks(f"scored:{folder},cost=0.1", NAV)
+    assert len(load_tasks(f"scored:{folder},cost=0", NAV)) == 4
+
+
 def test_the_reward_sees_the_score(folder: Path) -> None:
     env = VSPNavigation(f"scored:{folder},keep=helpful", reward="at_grpo")
     env.reset(options={"task": 0})
