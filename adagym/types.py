@@ -59,6 +59,7 @@ class Task:
     images: tuple[LazyImage, ...] = ()
     """The pictures of the first observation, named ``img_1, img_2, ...`` in order."""
     video: str | None = None
+    """A reference that :func:`adagym.video.open_video` opens, for example the path of a file."""
     choices: tuple[str, ...] = ()
     answer: str = ""
     """The reference answer; empty when the answer is judged by simulation alone."""

@@ -18,6 +18,7 @@ import numpy as np
 from gymnasium.error import ResetNeeded
 
 from adagym.envs.arguments import ToolImages, check_arguments
+from adagym.envs.choice import TaskChoice
 from adagym.envs.episode import VOID_TEXT, Episode, Snapshot, observe, own, readable
 from adagym.envs.tasks import load_tasks
 from adagym.envs.wrappers import AdaptiveConfig, AdaptiveExecutor, Disguise, draw_for
@@ -42,6 +43,7 @@ from adagym.types import (
     ToolResult,
     Trajectory,
 )
+from adagym.video import ShownVideo
 
 
 class ToolEnv(gym.Env[Observation, str]):
@@ -111,7 +113,7 @@ class ToolEnv(gym.Env[Observation, str]):
         self._adaptive = None if adaptive is None else AdaptiveConfig.parse(adaptive)
         self._tools = None if tools is None else tuple(tools)
         self._executors: dict[tuple[str, ...], Executor] = {}
-        self._positions: dict[str, int] | None = None
+        self._choice = TaskChoice(self.tasks)
         self._equip(self.default_tools if self._tools is None else self._tools)
         self._episode: Episode | None = None
         spaces: dict[str, gym.Space[Any]] = {"text": UnicodeText(), "images": ImageTuple()}
@@ -156,18 +158,18 @@ class ToolEnv(gym.Env[Observation, str]):
             DataError: The task's picture cannot be loaded.
         """
         super().reset(seed=seed)
-        task = self._choose(dict(options or {}))
-        pictures = tuple(own(image.load(), shared=isinstance(image, ArrayImage)) for image in task.images)
+        task = self._choice.choose(options, self.np_random)
+        pictures, video, prompt = self._open(task)
         seed, disguise = self._prepare(task, seed)
         system = self._dialect.system_prompt(self._executor.specs, self._prompt)
         images = {f"img_{number}": picture for number, picture in enumerate(pictures, 1)}
         shown: list[Block] = [ImageBlock(name, picture) for name, picture in images.items()]
         messages = [
             Message("system", (TextBlock(system),)),
-            Message("user", (*shown, TextBlock(task.prompt))),
+            Message("user", (*shown, TextBlock(prompt))),
         ]
-        self._continue(Episode(task, seed, self._names, messages, images, disguise=disguise))
-        return observe(f"{system}\n\n{task.prompt}", pictures), self._info(None, None)
+        self._continue(Episode(task, seed, self._names, messages, images, video=video, disguise=disguise))
+        return observe(f"{system}\n\n{prompt}", pictures), self._info(None, None)
 
     def step(self, action: str) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Read one action text; see the class.
@@ -271,6 +273,11 @@ class ToolEnv(gym.Env[Observation, str]):
         """Release the episode. Closing twice is allowed."""
         self._episode = None
 
+    def _open(self, task: Task) -> tuple[tuple[Array, ...], ShownVideo | None, str]:
+        """The pictures a task begins with, its video if the family has them, and the prompt."""
+        pictures = tuple(own(image.load(), shared=isinstance(image, ArrayImage)) for image in task.images)
+        return pictures, None, task.prompt
+
     def _running(self, method: str) -> Episode:
         if self._episode is None or self._episode.outcome != "running":
             raise ResetNeeded(f"No episode is running: call `reset()` before `{method}()`.")
@@ -280,32 +287,6 @@ class ToolEnv(gym.Env[Observation, str]):
         if self._episode is None:
             raise ResetNeeded(f"No episode was started: call `reset()` before `{method}()`.")
         return self._episode
-
-    def _choose(self, options: dict[str, Any]) -> Task:
-        wanted = options.pop("task", None)
-        if options:
-            raise UsageError(f"reset() knows the option `task`, not {', '.join(map(repr, options))}.")
-        if wanted is None:
-            return self.tasks[int(self.np_random.integers(len(self.tasks)))]
-        if isinstance(wanted, Task):
-            return wanted
-        if isinstance(wanted, str):
-            return self.tasks[self._position(wanted)]
-        if isinstance(wanted, int | np.integer) and 0 <= wanted < len(self.tasks):
-            return self.tasks[int(wanted)]
-        raise UsageError(
-            f"The option `task` must be a Task, a task's id, or an index from 0 to {len(self.tasks) - 1}; "
-            f"it is {wanted!r:.200}."
-        )
-
-    def _position(self, task_id: str) -> int:
-        if self._positions is None:
-            self._positions = {task.id: position for position, task in enumerate(self.tasks)}
-        if task_id not in self._positions:
-            raise UsageError(
-                f"No task has the id {task_id!r:.200}; the {len(self.tasks)} tasks are named like `{self.tasks[0].id}`."
-            )
-        return self._positions[task_id]
 
     def _prepare(self, task: Task, seed: int | None) -> tuple[int | None, Disguise | None]:
         """Equip for a task; return the episode's seed, which an adaptive episode always has, and its disguise."""
@@ -333,7 +314,7 @@ class ToolEnv(gym.Env[Observation, str]):
     def _accepts(self, call: ToolCall) -> bool:
         if self._episode is None:
             return False
-        check = self._executor.run(call, self._episode.images).check
+        check = self._executor.run(call, self._episode.images, self._episode.video).check
         return set(check.valid) == set(check.given)
 
     def _respond(self, episode: Episode, parsed: ParsedAction) -> tuple[ToolResult | None, Observation]:
@@ -348,7 +329,7 @@ class ToolEnv(gym.Env[Observation, str]):
             message = self._dialect.complain(parsed.error or "")
             episode.messages.append(message)
             return None, observe(message.text, ())
-        result = self._executor.run(parsed.call, episode.images)
+        result = self._executor.run(parsed.call, episode.images, episode.video)
         shown = result if self._tool_images else replace(result, images=())
         names = [f"img_{len(episode.images) + number}" for number in range(1, len(shown.images) + 1)]
         tell = partial(episode.disguise.observe, self._dialect) if episode.disguise else self._dialect.observe

@@ -10,6 +10,7 @@ import numpy as np
 from adagym.envs.wrappers.disguise import Disguise
 from adagym.rewards import Score
 from adagym.types import Array, Message, Observation, Outcome, Step, Task, TextBlock
+from adagym.video import ShownVideo
 
 VOID_TEXT = "The environment failed. This episode is void and will not be scored."
 """Text of the last observation of an episode that an infrastructure failure ended."""
@@ -29,6 +30,8 @@ class Episode:
     outcome: Outcome = "running"
     score: Score | None = None
     error: str | None = None
+    video: ShownVideo | None = None
+    """What the tools for videos look at."""
     disguise: Disguise | None = None
     """Under which names the tools are offered; None: their own."""
 

@@ -10,7 +10,9 @@ from typing import Any
 from adagym.errors import ErrorCode, InfraError, ToolError, UsageError
 from adagym.tools import TOOLS
 from adagym.tools.base import Parameter, Tool, ToolOutput
+from adagym.tools.values import Media
 from adagym.types import Array, CallCheck, ToolCall, ToolResult, ToolSpec
+from adagym.video import ShownVideo
 
 MAX_PIXELS = 100_000_000
 """Largest picture a tool may return, in pixels (8K is a third of it)."""
@@ -36,12 +38,13 @@ class Executor:
         self._tools: dict[str, Tool] = {name: TOOLS.load(name) for name in names}
         self.specs: tuple[ToolSpec, ...] = tuple(tool.spec for tool in self._tools.values())
 
-    def run(self, call: ToolCall, images: Mapping[str, Array]) -> ToolResult:
+    def run(self, call: ToolCall, images: Mapping[str, Array], video: ShownVideo | None = None) -> ToolResult:
         """Run one call. Nothing that a model wrote makes this raise.
 
         Args:
             call: The call, unchecked.
             images: The conversation's pictures by name; they are not changed.
+            video: The conversation's video, for tools that look at its frames.
 
         Raises:
             InfraError: The tool itself broke.
@@ -54,7 +57,7 @@ class Executor:
             shown = call.name[:80]
             message = f"There is no tool named {shown!r}. The tools are: {offered}."
             return ToolResult(shown, "failed", message, ErrorCode.TOOL_NOT_FOUND, check=_checked(None, call, ()))
-        arguments, valid, failure = _read_arguments(tool, call.arguments, images)
+        arguments, valid, failure = _read_arguments(tool, call.arguments, Media(images, video))
         check = _checked(tool, call, valid)
         if failure is None:
             result = self._execute(tool, arguments, check)
@@ -80,7 +83,7 @@ class Executor:
 
 
 def _read_arguments(
-    tool: Tool, given: Mapping[str, Any], images: Mapping[str, Array]
+    tool: Tool, given: Mapping[str, Any], media: Media
 ) -> tuple[dict[str, Any], tuple[str, ...], _Failure | None]:
     """Read every value; report the first thing that is wrong, and which parameters are right."""
     values: dict[str, Any] = {}
@@ -89,13 +92,13 @@ def _read_arguments(
     for parameter in tool.parameters:
         if parameter.name in given:
             try:
-                values[parameter.name] = _read(parameter, given[parameter.name], images)
+                values[parameter.name] = _read(parameter, given[parameter.name], media)
                 valid.append(parameter.name)
             except ToolError as error:
                 failure = failure or _Failure(f"`{parameter.name}` {error}", error.code)
         elif not parameter.required:
             try:
-                values[parameter.name] = _read_default(parameter, images)
+                values[parameter.name] = _read_default(parameter, media)
             except ToolError as error:
                 failure = failure or _Failure(f"`{parameter.name}` {error}", error.code)
     return values, tuple(valid), failure
@@ -115,16 +118,16 @@ def _wrong_names(tool: Tool, given: Mapping[str, Any]) -> _Failure | None:
     return None
 
 
-def _read(parameter: Parameter, value: Any, images: Mapping[str, Array]) -> Any:
+def _read(parameter: Parameter, value: Any, media: Media) -> Any:
     if value is None and not parameter.required:
-        return _read_default(parameter, images)
-    return parameter.kind.read(value, images)
+        return _read_default(parameter, media)
+    return parameter.kind.read(value, media)
 
 
-def _read_default(parameter: Parameter, images: Mapping[str, Array]) -> Any:
+def _read_default(parameter: Parameter, media: Media) -> Any:
     # An image's default is a name, which has to be looked up like a given one.
     is_name = isinstance(parameter.default, str) and parameter.default.startswith("img_")
-    return parameter.kind.read(parameter.default, images) if is_name else parameter.default
+    return parameter.kind.read(parameter.default, media) if is_name else parameter.default
 
 
 def _checked(tool: Tool | None, call: ToolCall, valid: tuple[str, ...]) -> CallCheck:

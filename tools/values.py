@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from adagym.errors import ErrorCode, ToolError
 from adagym.types import Array
+from adagym.video import ShownVideo
 
 MAX_TEXT = 1000
 """Longest text parameter, in characters."""
@@ -33,8 +34,18 @@ Box = tuple[int, int, int, int]
 SHAPES = ("rectangle", "ellipse", "circle")
 Shape = tuple[str, Box]
 """One of ``SHAPES``, and the box it is drawn around."""
-Images = Mapping[str, Array]
-Reader = Callable[[Any, Images], Any]
+
+
+@dataclass(frozen=True)
+class Media:
+    """What the calls of a conversation can refer to."""
+
+    images: Mapping[str, Array] = field(default_factory=dict)
+    """Pictures by name; they are not changed."""
+    video: ShownVideo | None = None
+
+
+Reader = Callable[[Any, Media], Any]
 
 
 @dataclass(frozen=True)
@@ -59,22 +70,22 @@ def _show(value: object) -> str:
     return text[:80].encode(errors="replace").decode()
 
 
-def _read_image(value: Any, images: Images) -> Array:
-    if isinstance(value, str) and value in images:
-        return images[value]
-    known = ", ".join(images) or "none"
+def _read_image(value: Any, media: Media) -> Array:
+    if isinstance(value, str) and value in media.images:
+        return media.images[value]
+    known = ", ".join(media.images) or "none"
     raise ToolError(
         f"must name an image of this conversation ({known}), not {_show(value)}.", ErrorCode.CANNOT_LOAD_IMAGE
     )
 
 
-def _read_text(value: Any, images: Images) -> str:
+def _read_text(value: Any, media: Media) -> str:
     if not isinstance(value, str) or not value.strip() or len(value) > MAX_TEXT:
         raise _refuse(f"a non-empty text of at most {MAX_TEXT} characters", value)
     return value
 
 
-def _read_integer(value: Any, images: Images) -> int:
+def _read_integer(value: Any, media: Media) -> int:
     if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit() and len(value) < 10:
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or not _whole(value):
@@ -82,7 +93,7 @@ def _read_integer(value: Any, images: Images) -> int:
     return int(value)
 
 
-def _read_boolean(value: Any, images: Images) -> bool:
+def _read_boolean(value: Any, media: Media) -> bool:
     if isinstance(value, bool):
         return value
     if isinstance(value, str) and value.lower() in ("true", "false"):
@@ -90,14 +101,14 @@ def _read_boolean(value: Any, images: Images) -> bool:
     raise _refuse("true or false", value)
 
 
-def _read_point(value: Any, images: Images) -> Point:
+def _read_point(value: Any, media: Media) -> Point:
     value = _decoded(value)
     if isinstance(value, list) and len(value) == 1 and isinstance(value[0], list | dict):
         value = value[0]
     return _point(value)
 
 
-def _read_points(value: Any, images: Images) -> tuple[Point, ...]:
+def _read_points(value: Any, media: Media) -> tuple[Point, ...]:
     value = _decoded(value)
     if isinstance(value, dict) or (isinstance(value, list) and value and not isinstance(value[0], list | dict)):
         value = [value]
@@ -114,14 +125,14 @@ def _point(value: Any) -> Point:
     return round(value[0]), round(value[1])
 
 
-def _read_box(value: Any, images: Images) -> Box:
+def _read_box(value: Any, media: Media) -> Box:
     value = _decoded(value)
     if isinstance(value, list) and len(value) == 1 and isinstance(value[0], list | dict):
         value = value[0]
     return _box(value)
 
 
-def _read_boxes(value: Any, images: Images) -> tuple[Box, ...]:
+def _read_boxes(value: Any, media: Media) -> tuple[Box, ...]:
     value = _decoded(value)
     if isinstance(value, dict) or (isinstance(value, list) and value and not isinstance(value[0], list | dict)):
         value = [value]
@@ -130,7 +141,7 @@ def _read_boxes(value: Any, images: Images) -> tuple[Box, ...]:
     return tuple(_box(item) for item in value)
 
 
-def _read_shapes(value: Any, images: Images) -> tuple[Shape, ...]:
+def _read_shapes(value: Any, media: Media) -> tuple[Shape, ...]:
     value = _decoded(value)
     value = [value] if isinstance(value, dict) else value
     if not isinstance(value, list) or not 1 <= len(value) <= MAX_BOXES or not all(map(_is_shape, value)):

@@ -12,6 +12,7 @@ from adagym.envs.wrappers.config import AdaptiveConfig
 from adagym.envs.wrappers.disguise import Disguise, draw
 from adagym.tools.executor import Executor
 from adagym.types import Array, ToolCall, ToolResult, ToolSpec
+from adagym.video import ShownVideo
 
 
 def draw_for(seed: int, task_id: str, specs: Sequence[ToolSpec], config: AdaptiveConfig) -> Disguise:
@@ -40,15 +41,16 @@ class AdaptiveExecutor:
         self.disguise = disguise
         self.specs: tuple[ToolSpec, ...] = disguise.mask_specs(executor.specs)
 
-    def run(self, call: ToolCall, images: Mapping[str, Array]) -> ToolResult:
+    def run(self, call: ToolCall, images: Mapping[str, Array], video: ShownVideo | None = None) -> ToolResult:
         """Run one call. Nothing that a model wrote makes this raise.
 
         Args:
             call: The call, unchecked, in current names.
             images: The conversation's pictures by name; they are not changed.
+            video: The conversation's video.
 
         Raises:
             InfraError: The tool itself broke.
         """
-        result = self._executor.run(self.disguise.unmask_call(call), images)
+        result = self._executor.run(self.disguise.unmask_call(call), images, video)
         return replace(result, message=self.disguise.mask_text(result.message)) if result.message else result

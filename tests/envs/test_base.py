@@ -23,6 +23,7 @@ from adagym.errors import InfraError
 from adagym.protocol import DIALECTS
 from adagym.testing import check_env, digest
 from adagym.types import Array, ArrayImage, ImageBlock, Task, TextBlock, ToolCall, ToolResult
+from adagym.video import ShownVideo
 
 ROWS = ("SFF", "HFF", "FFG")
 TASKS = "vsp-generated:sides=3-4,n=30,seed=3"
@@ -192,7 +193,7 @@ class Broken:
 
     specs = ()
 
-    def run(self, call: ToolCall, images: Mapping[str, Array]) -> ToolResult:
+    def run(self, call: ToolCall, images: Mapping[str, Array], video: ShownVideo | None = None) -> ToolResult:
         """Fail."""
         raise InfraError("the worker is gone")
 
@@ -216,7 +217,7 @@ def test_a_tool_that_returns_no_picture_is_an_infra_failure(
     env: VSPNavigation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Odd(Broken):
-        def run(self, call: ToolCall, images: Mapping[str, Array]) -> ToolResult:
+        def run(self, call: ToolCall, images: Mapping[str, Array], video: ShownVideo | None = None) -> ToolResult:
             return ToolResult("Point", "success", images=(np.zeros((2, 2, 3), np.float64),))  # type: ignore[arg-type]
 
     env.reset(seed=0)

@@ -14,7 +14,7 @@ from adagym.errors import ErrorCode, ToolError
 from adagym.spaces import ActionText, Situation
 from adagym.tools.boxes import check_box
 from adagym.tools.executor import Executor
-from adagym.tools.values import MAX_BOXES, MAX_COORDINATE, BoxArg, BoxesArg, Kind, ShapesArg
+from adagym.tools.values import MAX_BOXES, MAX_COORDINATE, BoxArg, BoxesArg, Kind, Media, ShapesArg
 from adagym.types import ToolCall
 
 BOX, BOXES, SHAPES = (get_args(hint)[1] for hint in (BoxArg, BoxesArg, ShapesArg))
@@ -38,15 +38,15 @@ HUGE = 10**400
     ],
 )
 def test_one_box(value: Any) -> None:
-    assert BOX.read(value, {}) == (1, 2, 3, 4)
-    assert all(type(side) is int for side in BOX.read(value, {}))
-    assert BOXES.read(value, {}) == ((1, 2, 3, 4),)
+    assert BOX.read(value, Media()) == (1, 2, 3, 4)
+    assert all(type(side) is int for side in BOX.read(value, Media()))
+    assert BOXES.read(value, Media()) == ((1, 2, 3, 4),)
 
 
 def test_boxes_need_not_lie_in_a_picture_to_be_read() -> None:
-    assert BOX.read([-5, 0, 9000, 0], {}) == (-5, 0, 9000, 0)
-    assert BOX.read([0, 0, 1, 1], {}) == (0, 0, 1, 1)
-    assert BOXES.read("[[1, 2, 3, 4], [0, 0, 9, 9]]", {}) == ((1, 2, 3, 4), (0, 0, 9, 9))
+    assert BOX.read([-5, 0, 9000, 0], Media()) == (-5, 0, 9000, 0)
+    assert BOX.read([0, 0, 1, 1], Media()) == (0, 0, 1, 1)
+    assert BOXES.read("[[1, 2, 3, 4], [0, 0, 9, 9]]", Media()) == ((1, 2, 3, 4), (0, 0, 9, 9))
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_boxes_need_not_lie_in_a_picture_to_be_read() -> None:
 )
 def test_what_is_no_box(value: Any) -> None:
     with pytest.raises(ToolError, match=r"must be a box \[x1, y1, x2, y2\] in pixels, not ") as caught:
-        BOX.read(value, {})
+        BOX.read(value, Media())
     assert caught.value.code == ErrorCode.INVALID_PARAMETERS
     assert len(str(caught.value).encode()) < 400
 
@@ -86,19 +86,19 @@ def test_what_is_no_box(value: Any) -> None:
 def test_normalised_boxes_are_refused_by_name(value: Any) -> None:
     for kind in (BOX, BOXES):
         with pytest.raises(ToolError, match=r"absolute pixels; normalised coordinates \(0 to 1\) such as \[0"):
-            kind.read(value, {})
+            kind.read(value, Media())
 
 
 @pytest.mark.parametrize("value", [[], "[]", [[0, 0, 1, 1]] * (MAX_BOXES + 1), None, "x", 5])
 def test_what_is_no_list_of_boxes(value: Any) -> None:
     with pytest.raises(ToolError, match=rf"a list of 1 to {MAX_BOXES} boxes"):
-        BOXES.read(value, {})
+        BOXES.read(value, Media())
 
 
 def test_shapes() -> None:
     circle = {"shape": "circle", "coords": "[1, 2, 3, 4]"}
-    assert SHAPES.read(circle, {}) == (("circle", (1, 2, 3, 4)),)
-    assert SHAPES.read(json.dumps([circle, {"shape": "ellipse", "coords": [0, 0, 9, 9]}]), {}) == (
+    assert SHAPES.read(circle, Media()) == (("circle", (1, 2, 3, 4)),)
+    assert SHAPES.read(json.dumps([circle, {"shape": "ellipse", "coords": [0, 0, 9, 9]}]), Media()) == (
         ("circle", (1, 2, 3, 4)),
         ("ellipse", (0, 0, 9, 9)),
     )
@@ -118,7 +118,7 @@ def test_shapes() -> None:
 )
 def test_what_is_no_list_of_shapes(value: Any) -> None:
     with pytest.raises(ToolError, match="one of rectangle, ellipse, circle"):
-        SHAPES.read(value, {})
+        SHAPES.read(value, Media())
 
 
 JSON = st.recursive(
@@ -135,7 +135,7 @@ JSON = st.recursive(
 def test_nothing_but_a_tool_error_is_raised(kind: Kind, value: Any) -> None:
     for written in (value, json.dumps(value)):
         try:
-            kind.read(written, {})
+            kind.read(written, Media())
         except ToolError as error:
             str(error).encode()
 

@@ -20,6 +20,7 @@ from adagym.tools.values import (
     TEXT,
     ImageArg,
     Kind,
+    Media,
     PointArg,
     PointsArg,
 )
@@ -63,7 +64,7 @@ JSON = st.recursive(
     ],
 )
 def test_clear_meanings_are_read(kind: Kind, value: Any, expected: Any) -> None:
-    read = kind.read(value, {})
+    read = kind.read(value, Media())
     assert read == expected
     assert type(read) is type(expected)
 
@@ -107,25 +108,25 @@ def test_clear_meanings_are_read(kind: Kind, value: Any, expected: Any) -> None:
 )
 def test_everything_else_is_refused(kind: Kind, value: Any) -> None:
     with pytest.raises(ToolError, match="must be") as caught:
-        kind.read(value, {})
+        kind.read(value, Media())
     assert caught.value.code == ErrorCode.INVALID_PARAMETERS
     assert len(str(caught.value)) < 300
 
 
 def test_images_are_found_by_name() -> None:
-    assert IMAGE.read("img_1", {"img_1": PICTURE}) is PICTURE
+    assert IMAGE.read("img_1", Media({"img_1": PICTURE})) is PICTURE
 
 
 @pytest.mark.parametrize("value", ["img_2", "/etc/passwd", "IMG_1", "", 1, None, ["img_1"], {"img_1": 1}])
 def test_other_images_are_not(value: Any) -> None:
     with pytest.raises(ToolError, match=r"must name an image of this conversation \(img_1\)") as caught:
-        IMAGE.read(value, {"img_1": PICTURE})
+        IMAGE.read(value, Media({"img_1": PICTURE}))
     assert caught.value.code == ErrorCode.CANNOT_LOAD_IMAGE
 
 
 def test_without_images_the_message_says_so() -> None:
     with pytest.raises(ToolError, match=r"\(none\)"):
-        IMAGE.read("img_1", {})
+        IMAGE.read("img_1", Media())
 
 
 @pytest.mark.parametrize("kind", [TEXT, INTEGER, BOOLEAN, POINT, POINTS, IMAGE])
@@ -133,7 +134,7 @@ def test_without_images_the_message_says_so() -> None:
 def test_nothing_but_a_tool_error_is_raised(kind: Kind, value: Any) -> None:
     for written in (value, json.dumps(value)):
         try:
-            kind.read(written, {"img_1": PICTURE})
+            kind.read(written, Media({"img_1": PICTURE}))
         except ToolError as error:
             str(error).encode()  # the model's conversation is stored as UTF-8
 
@@ -141,14 +142,14 @@ def test_nothing_but_a_tool_error_is_raised(kind: Kind, value: Any) -> None:
 @pytest.mark.parametrize("value", ['["\\ud800"]', '"\\ud800"', '{"x": "\\udfff", "y": 1}'])
 def test_lone_surrogates_inside_strings_are_shown_as_valid_text(value: str) -> None:
     with pytest.raises(ToolError) as caught:
-        POINTS.read(value, {})
+        POINTS.read(value, Media())
     str(caught.value).encode()
 
 
 @pytest.mark.parametrize("depth", [20, 500, 900, 990, 100_000])
 def test_deep_nesting_inside_a_string_is_refused(depth: int) -> None:
     with pytest.raises(ToolError):
-        POINT.read("[" * depth + "]" * depth, {})
+        POINT.read("[" * depth + "]" * depth, Media())
 
 
 @pytest.mark.parametrize("kind", [TEXT, INTEGER, BOOLEAN, POINT, POINTS, IMAGE])
@@ -157,4 +158,4 @@ def test_values_too_deep_to_be_shown_are_refused(kind: Kind) -> None:
     for _ in range(50_000):
         value = [value]
     with pytest.raises(ToolError, match="not a deeply nested value"):
-        kind.read(value, {})
+        kind.read(value, Media())
