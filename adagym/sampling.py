@@ -90,6 +90,11 @@ def _answer_box(rng: np.random.Generator, task: Task | None) -> str:
     return str(_ordered([int(value) for value in rng.integers(100, size=4)]))
 
 
+def _answer_moves(rng: np.random.Generator, task: Task | None) -> str:
+    move, turn = ("forward", "backward")[int(rng.integers(2))], ("left", "right")[int(rng.integers(2))]
+    return f"move_{move}:{int(rng.integers(1, 20)) / 10},rotate_{turn}:{int(rng.integers(1, 91))}"
+
+
 def _answer_text(rng: np.random.Generator, task: Task | None) -> str:
     return ("yes", "no", "unknown", "none")[int(rng.integers(4))]
 
@@ -99,5 +104,8 @@ _ANSWERS: dict[str, Callable[[np.random.Generator, Task | None], str]] = {
     "yes_no": _answer_yes_no,
     "choice": _answer_choice,
     "number": _answer_number,
+    "regression": _answer_number,
+    "mra": _answer_number,
+    "moves": _answer_moves,
     "box": _answer_box,
 }

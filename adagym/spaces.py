@@ -280,17 +280,15 @@ class ActionText(UnicodeText):
         return twin
 
     def sample_arguments(self, spec: ToolSpec) -> dict[str, Any]:
-        """Draw the required arguments of a tool.
+        """Draw the required arguments of a tool, or its first one if none is required.
 
         Texts are drawn from the examples that a description gives, as in ``for example Elf, Gift or Ice Holes``;
         where the example is ``img_1``, the parameter is a picture.
         """
         sampler = SchemaSampler(self.np_random, self.situation.images)
-        return {
-            name: sampler.draw(schema)
-            for name, schema in spec.parameters.get("properties", {}).items()
-            if name in spec.required
-        }
+        wanted = spec.required or spec.properties[:1]
+        schemas = spec.parameters.get("properties", {})
+        return {name: sampler.draw(schema) for name, schema in schemas.items() if name in wanted}
 
 
 def is_unicode(text: str) -> bool:

@@ -20,7 +20,9 @@ Array = NDArray[np.uint8]
 Outcome = Literal["running", "answered", "truncated", "infra_failure"]
 """How an episode stands. An infrastructure failure is never scored."""
 
-AnswerType = Literal["plan", "yes_no", "choice", "number", "regression", "text", "anls", "ocr", "box", "free_form"]
+AnswerType = Literal[
+    "plan", "yes_no", "choice", "number", "regression", "mra", "moves", "text", "anls", "ocr", "box", "free_form"
+]
 """What kind of answer a task expects; decides which accuracy rule applies."""
 
 Role = Literal["system", "user", "assistant", "tool"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
 
 import gymnasium as gym
 import numpy as np
@@ -15,7 +16,21 @@ from adagym.errors import UsageError
 from adagym.policies.base import TokenTrace
 from adagym.policies.encoding import Encoder
 from adagym.protocol import DIALECTS
-from adagym.types import Observation, Trajectory
+from adagym.types import Message, Observation, Trajectory
+
+
+class Shown(Protocol):
+    """What can be learnt from: an episode, or a conversation from elsewhere."""
+
+    @property
+    def messages(self) -> Sequence[Message]:
+        """System prompt, task, turns and what was answered to them."""
+        ...
+
+    @property
+    def dialect(self) -> str:
+        """How calls and answers are written."""
+        ...
 
 
 def demonstrations(
@@ -45,15 +60,21 @@ def demonstrations(
     return [rollout.trajectory for rollout in rollouts if rollout.trajectory.outcome == "answered"]
 
 
-def examples(encoder: Encoder, trajectories: Sequence[Trajectory], seed: int) -> Iterator[TokenTrace]:
+def examples(encoder: Encoder, shown: Sequence[Shown], seed: int) -> Iterator[TokenTrace]:
     """An endless, shuffled stream of tokenised demonstrations.
+
+    Those of a list are in memory already, and are tokenised once; of any other sequence one is held at a time.
 
     Raises:
         UsageError: There are none.
     """
-    if not trajectories:
+    if not shown:
         raise UsageError("There is no demonstration to learn from: no episode came to an answer.")
-    traces = [tokenise(encoder, t.messages, DIALECTS.load(t.dialect).stop) for t in trajectories]
+    kept = [_tokenised(encoder, one) for one in shown] if isinstance(shown, list) else None
     for epoch in itertools.count():
-        for index in np.random.default_rng([seed, epoch]).permutation(len(traces)):
-            yield traces[index]
+        for index in np.random.default_rng([seed, epoch]).permutation(len(shown)):
+            yield _tokenised(encoder, shown[index]) if kept is None else kept[index]
+
+
+def _tokenised(encoder: Encoder, shown: Shown) -> TokenTrace:
+    return tokenise(encoder, shown.messages, DIALECTS.load(shown.dialect).stop)

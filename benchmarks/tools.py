@@ -1,7 +1,8 @@
 """Latency of every tool at three picture sizes, and of Crop and InsertImage beside the bare array operations.
 
 A call goes through the executor, which reads and checks the arguments. Each call has a picture of its own (one pixel
-differs), so that nothing is remembered from an earlier one. Tools that read maps get a map, OCR a page of text.
+differs), so that nothing is remembered from an earlier one. Tools that read maps get a map, OCR a page of text. The
+frames of the video are that picture too: what is measured is the tool, and `benchmarks/video.py` measures decoding.
 The bare operations crop a quarter of an 8K picture, or copy it and resize a small picture into it, and take turns with
 the tools.
 
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from typing import Any
 import cv2
 import numpy as np
 import tyro
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from adagym.envs.tiles import MapImage
@@ -27,11 +29,12 @@ from adagym.evals.figures import publish
 from adagym.tools import TOOLS
 from adagym.tools.executor import Executor
 from adagym.types import Array, ToolCall
+from adagym.video import ShownVideo, Video
 
 SIZES = {"448": (448, 252), "1280": (1280, 720), "8k": (7680, 4320)}
 """Width and height in pixels."""
-SLOW = ("OCR",)
-"""Tools that take seconds."""
+SLOW = ("OCR", "VideoClip")
+"""Tools that take seconds at the largest size."""
 _COLUMNS, _ROWS = 16, 9
 """Cells of the maps, which fill pictures of those sizes."""
 
@@ -50,6 +53,36 @@ class Options:
     """Seeds the pictures."""
     json: Path | None = None
     """Write the figures to this file."""
+
+
+class Stills(Video):
+    """A video of one picture.
+
+    Args:
+        picture: Every frame.
+    """
+
+    def __init__(self, picture: Array) -> None:
+        self._picture = picture
+
+    @property
+    def times(self) -> NDArray[np.float64]:
+        """Eight frames, one second apart."""
+        return np.arange(8.0)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Of the picture."""
+        return self._picture.shape[1], self._picture.shape[0]
+
+    @property
+    def duration(self) -> float:
+        """Eight seconds."""
+        return 8.0
+
+    def frames(self, indices: Sequence[int]) -> list[Array]:
+        """The picture, so many times."""
+        return [self._picture for _ in indices]
 
 
 def arguments(name: str, width: int, height: int) -> Mapping[str, Any]:
@@ -71,6 +104,10 @@ def arguments(name: str, width: int, height: int) -> Mapping[str, Any]:
         "MaskBox": {**image, "bboxes": [box]},
         "RotateImage": {**image, "angle": 90},
         "GetWeather": {"location": "Paris"},
+        "FrameAt": {"target_frame": 1},
+        "VideoClip": {"target_frames": [1, 2, 3, 4, 5, 6, 7, 8]},
+        "PathTracer": {"start_point_2d": box[:2], "end_point_2d": box[2:], "target_image": 1},
+        "crop_image": {"bbox_2d": box, "target_image": 1},
     }
     return known.get(name, image)
 
@@ -97,10 +134,11 @@ def latencies(name: str, width: int, height: int, repeats: int, rng: np.random.G
     """Seconds of each call."""
     executor, call = Executor([name]), ToolCall(name, arguments(name, width, height))
     image, other = picture(name, width, height, rng), picture("", 224, 224, rng)
+    video = ShownVideo(Stills(image), tuple(range(8)))
     seconds = []
     for repeat in range(repeats + 1):
         image[-1, -1] = repeat % 256
-        result = executor.run(call, {"img_1": image, "img_2": other})
+        result = executor.run(call, {"img_1": image, "img_2": other}, video)
         if not result.ok:
             raise RuntimeError(f"{name} at {width}x{height}: {result.message}")
         seconds.append(result.seconds)

@@ -36,5 +36,7 @@ _register(
     "adagym.envs.vstar:VStar",
     "answer a question about a small object in a picture of up to 8K",
 )
+_register("adagym/VideoQA-v0", "adagym.envs.video_qa:VideoQA", "answer a question about a video")
+_register("adagym/ImageQA-v0", "adagym.envs.image_qa:ImageQA", "answer a question about one or several pictures")
 
 __all__ = ["ENVS"]

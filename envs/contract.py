@@ -70,8 +70,17 @@ def check_page(env_class: type[Any]) -> None:
         position = found
     table = page.split("## Arguments\n")[1].split("\n## ")[0]
     named = re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)
-    expected = [name for name in inspect.signature(env_class).parameters if name != "self"]
+    expected = _arguments(env_class)
     assert named == expected, PAGE_ARGUMENTS.format(env_class.__name__, named, expected)
+
+
+def _arguments(env_class: type[Any]) -> list[str]:
+    """Names of the constructor's arguments; ``**arguments`` stands for those of the base class."""
+    names = []
+    for name, parameter in inspect.signature(env_class).parameters.items():
+        more = _arguments(env_class.__base__) if parameter.kind is parameter.VAR_KEYWORD and env_class.__base__ else [name]
+        names += [argument for argument in more if argument not in names]
+    return names
 
 
 def _check_info(info: dict[str, Any], where: str) -> None:

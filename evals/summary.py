@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from adagym.evals.scorers import Scored, benchmark_figures
 from adagym.evals.statistics import wilson
 from adagym.rewards import REWARDS
 from adagym.types import Trajectory
@@ -31,6 +32,12 @@ class EpisodeFacts:
     """Names of the tools called, in order."""
     succeeded: int
     """How many of the calls succeeded."""
+    id: str = ""
+    """The task's."""
+    meta: Mapping[str, Any] = field(default_factory=dict)
+    """The task's."""
+    answer: str = ""
+    """The final answer; empty if there was none."""
 
 
 def facts(trajectory: Trajectory) -> EpisodeFacts:
@@ -45,6 +52,9 @@ def facts(trajectory: Trajectory) -> EpisodeFacts:
         well_formed=sum(step.parsed.format_ok for step in trajectory.steps),
         calls=tuple(result.tool for result in trajectory.calls),
         succeeded=sum(result.ok for result in trajectory.calls),
+        id=trajectory.task.id,
+        meta=trajectory.task.meta,
+        answer=trajectory.answer or "",
     )
 
 
@@ -55,7 +65,8 @@ def summarise(episodes: Sequence[EpisodeFacts]) -> dict[str, Any]:
         ``n`` (all episodes), ``infra_failures``; and over the episodes that did not fail: ``accuracy`` with its
         95 % Wilson interval ``accuracy_ci95``, ``turns`` and ``calls_per_sample`` (means per episode),
         ``calls_by_tool`` (the same by tool), ``call_success_rate`` (per call), ``format_rate`` (per turn),
-        ``reward_mean``, and ``by_group``. A figure without any case is None.
+        ``reward_mean``, and ``by_group``. A figure without any case is None. Where the benchmark has figures of its
+        own (:data:`adagym.evals.scorers.SCORERS`), they are under ``benchmark``.
     """
     played = [episode for episode in episodes if not episode.failed]
     calls = Counter(name for episode in played for name in episode.calls)
@@ -63,6 +74,7 @@ def summarise(episodes: Sequence[EpisodeFacts]) -> dict[str, Any]:
     groups: dict[str, list[EpisodeFacts]] = defaultdict(list)
     for episode in played:
         groups[episode.group].append(episode)
+    figures = benchmark_figures([Scored(item.id, item.group, item.meta, item.right, item.answer) for item in played])
     return {
         "n": len(episodes),
         **_accuracy(played),
@@ -77,6 +89,7 @@ def summarise(episodes: Sequence[EpisodeFacts]) -> dict[str, Any]:
             name: {"n": len(members), **_accuracy(members), "reward_mean": _mean(member.reward for member in members)}
             for name, members in sorted(groups.items())
         },
+        **({"benchmark": dict(figures)} if figures else {}),
     }
 
 
@@ -115,7 +128,8 @@ def rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
     tools = [(f"calls of {name}", _text(value)) for name, value in summary["calls_by_tool"].items()]
     groups = [(f"accuracy {name}", _with_interval(group)) for name, group in summary["by_group"].items()]
-    return [("accuracy", _with_interval(summary)), *plain, *tools, *groups]
+    own = [(f"benchmark {name}", _text(value)) for name, value in summary.get("benchmark", {}).items()]
+    return [("accuracy", _with_interval(summary)), *own, *plain, *tools, *groups]
 
 
 def _with_interval(figures: Mapping[str, Any]) -> str:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from adagym.rewards.boxes import box_is_right
 from adagym.rewards.choices import choice_is_right
-from adagym.rewards.numbers import number_is_right, regression_score
+from adagym.rewards.moves import moves_score
+from adagym.rewards.numbers import mra_score, number_is_right, regression_score
 from adagym.rewards.texts import anls_score, text_is_right
 from adagym.rewards.wording import free_form_score, ocr_score
 from adagym.types import Task, Trajectory
@@ -26,8 +27,8 @@ _STEPS = {"L": (0, -1), "D": (1, 0), "R": (0, 1), "U": (-1, 0)}
 def accuracy_reward(task: Task, trajectory: Trajectory, rules: Mapping[str, Rule] | None = None) -> float | None:
     """How right the final answer is, by the rule of its type; an episode without an answer is wrong.
 
-    Answers of the types ``anls``, ``ocr``, ``free_form`` and ``regression`` can be right in part. Wherever right and
-    wrong are told apart, an answer is right if it scores 1; AdaTooler-V's released code counts every score above 0.
+    Answers of the types ``anls``, ``ocr``, ``free_form``, ``regression``, ``mra`` and ``moves`` can be right in part.
+    Wherever right and wrong are told apart, an answer is right if it scores 1; AdaTooler-V's released code counts every score above 0.
 
     Args:
         task: What was asked.
@@ -97,6 +98,8 @@ RULES: Mapping[str, Rule] = {
     "choice": choice_is_right,
     "number": number_is_right,
     "regression": regression_score,
+    "mra": mra_score,
+    "moves": moves_score,
     "ocr": ocr_score,
     "free_form": free_form_score,
     "box": box_is_right,

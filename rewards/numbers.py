@@ -58,13 +58,24 @@ def mean_relative_accuracy(task: Task, trajectory: Trajectory) -> float | None:
     Returns:
         0 to 1; None after an infrastructure failure, or if the task's reference is not a number.
     """
-    if trajectory.outcome == "infra_failure" or task.answer_type not in ("number", "regression"):
+    if trajectory.outcome == "infra_failure" or task.answer_type not in ("number", "regression", "mra"):
         return None
-    error = _relative_error(task, trajectory.answer or "")
+    return mra_score(task, trajectory.answer or "")
+
+
+def mra_score(task: Task, answer: str) -> float | None:
+    """The mean relative accuracy of one answer (see :func:`mean_relative_accuracy`).
+
+    A reference of 0, by which VSI-Bench's code divides, is met exactly or not at all.
+
+    Returns:
+        0 to 1; None if the task's reference is not a number.
+    """
+    error = _relative_error(task, answer)
     if error is None:
         return None
-    # In twentieths, which are exact: 0.05 * 3 is not 0.15.
-    return sum(error * 20 < twentieths for twentieths in range(1, 11)) / 10
+    # In twentieths, which are exact, and rounded: neither is 0.05 * 3 equal to 0.15, nor 1 - 0.95 to 0.05.
+    return sum(round(error * 20, 9) < twentieths for twentieths in range(1, 11)) / 10
 
 
 def read_number(text: str) -> float | None:

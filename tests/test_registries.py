@@ -39,7 +39,10 @@ from adagym.tools.pointing import POINTERS
 from adagym.tools.reading import READERS
 from adagym.types import Trajectory
 
-QUICK = {"adagym/VStar-v0": "vstar:side=320,difficulty=easy,n=20"}
+QUICK = {
+    "adagym/ImageQA-v0": "images:side=320,n=20",
+    "adagym/VStar-v0": "vstar:side=320,difficulty=easy,n=20",
+}
 """Environment to a task source of small pictures, where its own are large."""
 FAMILIES = ("vsp_navigation", "vsp_verification")
 
@@ -217,6 +220,7 @@ SPECS: dict[str, Callable[[Path, str], str]] = {
     "blink-jigsaw": lambda folder, family: f"blink-jigsaw:{blink_file(folder)}",
     "gui": lambda folder, family: "gui:n=14",
     "guichat": lambda folder, family: f"guichat:{guichat_file(folder)}",
+    "images": lambda folder, family: "images:side=320,n=5",
     "jigsaw": lambda folder, family: "jigsaw:n=8",
     "webmmu": lambda folder, family: f"webmmu:{webmmu_file(folder)}",
     "jigsaw-coco": lambda folder, family: f"jigsaw-coco:{jigsaw_coco_file(folder)}",
@@ -235,6 +239,7 @@ FAMILIES_OF = {
     "guichat": ("gui_qa",),
     "webmmu": ("gui_qa",),
     "hr-bench": ("vstar",),
+    "images": ("image_qa",),
     "vstar": ("vstar",),
     "vstar-bench": ("vstar",),
     "blink-jigsaw": ("jigsaw",),

@@ -25,5 +25,9 @@ TOOLS.register("GetEndPoint", "adagym.tools.get_end_point:GET_END_POINT", summar
 TOOLS.register("GetObstacles", "adagym.tools.get_obstacles:GET_OBSTACLES", summary="where a map's holes are")
 TOOLS.register("GetWeather", "adagym.tools.get_weather:GET_WEATHER", summary="invented weather, of use to no task")
 TOOLS.register("OCR", "adagym.tools.ocr:OCR", summary="the text in a picture, with boxes")
+TOOLS.register("FrameAt", "adagym.tools.frame_at:FRAME_AT", summary="frames of the video at full size")
+TOOLS.register("VideoClip", "adagym.tools.video_clip:VIDEO_CLIP", summary="several small frames of the video")
+TOOLS.register("PathTracer", "adagym.tools.path_tracer:PATH_TRACER", summary="a straight line between two points")
+TOOLS.register("crop_image", "adagym.tools.crop_image:CROP_IMAGE", summary="Crop as AdaTooler-V's checkpoints call it")
 
 __all__ = ["TOOLS", "Tool"]

@@ -48,20 +48,21 @@ class Media:
 Reader = Callable[[Any, Media], Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Kind:
-    """One kind of parameter."""
+    """One kind of parameter. Compared by identity: a schema has no hash, and annotations with ``| None`` need one."""
 
     schema: Mapping[str, Any]
     read: Reader
     """Turns the model's value into the function's argument, or raises ToolError."""
 
 
-def _refuse(expected: str, value: object) -> ToolError:
-    return ToolError(f"must be {expected}, not {_show(value)}.", ErrorCode.INVALID_PARAMETERS)
+def refuse(expected: str, value: object) -> ToolError:
+    """What is said of a value that cannot be read; the executor puts the parameter's name before it."""
+    return ToolError(f"must be {expected}, not {show(value)}.", ErrorCode.INVALID_PARAMETERS)
 
 
-def _show(value: object) -> str:
+def show(value: object) -> str:
     """A value as a short text that can always be encoded, even where a string in it held a lone surrogate."""
     try:
         text = json.dumps(value, ensure_ascii=False, default=repr)
@@ -75,13 +76,13 @@ def _read_image(value: Any, media: Media) -> Array:
         return media.images[value]
     known = ", ".join(media.images) or "none"
     raise ToolError(
-        f"must name an image of this conversation ({known}), not {_show(value)}.", ErrorCode.CANNOT_LOAD_IMAGE
+        f"must name an image of this conversation ({known}), not {show(value)}.", ErrorCode.CANNOT_LOAD_IMAGE
     )
 
 
 def _read_text(value: Any, media: Media) -> str:
     if not isinstance(value, str) or not value.strip() or len(value) > MAX_TEXT:
-        raise _refuse(f"a non-empty text of at most {MAX_TEXT} characters", value)
+        raise refuse(f"a non-empty text of at most {MAX_TEXT} characters", value)
     return value
 
 
@@ -89,7 +90,7 @@ def _read_integer(value: Any, media: Media) -> int:
     if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit() and len(value) < 10:
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or not _whole(value):
-        raise _refuse("a whole number", value)
+        raise refuse("a whole number", value)
     return int(value)
 
 
@@ -98,22 +99,22 @@ def _read_boolean(value: Any, media: Media) -> bool:
         return value
     if isinstance(value, str) and value.lower() in ("true", "false"):
         return value.lower() == "true"
-    raise _refuse("true or false", value)
+    raise refuse("true or false", value)
 
 
 def _read_point(value: Any, media: Media) -> Point:
-    value = _decoded(value)
+    value = decoded(value)
     if isinstance(value, list) and len(value) == 1 and isinstance(value[0], list | dict):
         value = value[0]
     return _point(value)
 
 
 def _read_points(value: Any, media: Media) -> tuple[Point, ...]:
-    value = _decoded(value)
+    value = decoded(value)
     if isinstance(value, dict) or (isinstance(value, list) and value and not isinstance(value[0], list | dict)):
         value = [value]
     if not isinstance(value, list) or len(value) > MAX_POINTS:
-        raise _refuse(f"a list of at most {MAX_POINTS} points [x, y]", value)
+        raise refuse(f"a list of at most {MAX_POINTS} points [x, y]", value)
     return tuple(_point(item) for item in value)
 
 
@@ -121,33 +122,33 @@ def _point(value: Any) -> Point:
     if isinstance(value, dict) and set(value) == {"x", "y"}:
         value = [value["x"], value["y"]]
     if not isinstance(value, list) or len(value) != 2 or not all(_is_coordinate(item) for item in value):
-        raise _refuse("a point [x, y] in pixels, with coordinates that are not negative", value)
+        raise refuse("a point [x, y] in pixels, with coordinates that are not negative", value)
     return round(value[0]), round(value[1])
 
 
 def _read_box(value: Any, media: Media) -> Box:
-    value = _decoded(value)
+    value = decoded(value)
     if isinstance(value, list) and len(value) == 1 and isinstance(value[0], list | dict):
         value = value[0]
     return _box(value)
 
 
 def _read_boxes(value: Any, media: Media) -> tuple[Box, ...]:
-    value = _decoded(value)
+    value = decoded(value)
     if isinstance(value, dict) or (isinstance(value, list) and value and not isinstance(value[0], list | dict)):
         value = [value]
     if not isinstance(value, list) or not 1 <= len(value) <= MAX_BOXES:
-        raise _refuse(f"a list of 1 to {MAX_BOXES} boxes [x1, y1, x2, y2]", value)
+        raise refuse(f"a list of 1 to {MAX_BOXES} boxes [x1, y1, x2, y2]", value)
     return tuple(_box(item) for item in value)
 
 
 def _read_shapes(value: Any, media: Media) -> tuple[Shape, ...]:
-    value = _decoded(value)
+    value = decoded(value)
     value = [value] if isinstance(value, dict) else value
     if not isinstance(value, list) or not 1 <= len(value) <= MAX_BOXES or not all(map(_is_shape, value)):
         names = ", ".join(SHAPES)
-        raise _refuse(f'a list of 1 to {MAX_BOXES} {{"shape": one of {names}, "coords": [x1, y1, x2, y2]}}', value)
-    return tuple((item["shape"], _box(_decoded(item["coords"]))) for item in value)
+        raise refuse(f'a list of 1 to {MAX_BOXES} {{"shape": one of {names}, "coords": [x1, y1, x2, y2]}}', value)
+    return tuple((item["shape"], _box(decoded(item["coords"]))) for item in value)
 
 
 def _is_shape(value: Any) -> bool:
@@ -157,19 +158,20 @@ def _is_shape(value: Any) -> bool:
 def _box(value: Any) -> Box:
     """Four sides in whole pixels; ``adagym.tools.boxes`` checks that they lie in a picture and in order."""
     if isinstance(value, dict):
-        value = next(([value[key] for key in keys] for keys in _SIDES if set(value) == set(keys)), value)
-    if not isinstance(value, list) or len(value) != 4 or not all(_is_side(side) for side in value):
-        raise _refuse("a box [x1, y1, x2, y2] in pixels", value)
+        value = next(([value[key] for key in keys] for keys in SIDES if set(value) == set(keys)), value)
+    if not isinstance(value, list) or len(value) != 4 or not all(is_side(side) for side in value):
+        raise refuse("a box [x1, y1, x2, y2] in pixels", value)
     if any(isinstance(side, float) for side in value) and all(0 <= side <= 1 for side in value):
         raise ToolError(
-            f"must be in absolute pixels; normalised coordinates (0 to 1) such as {_show(value)} are not supported.",
+            f"must be in absolute pixels; normalised coordinates (0 to 1) such as {show(value)} are not supported.",
             ErrorCode.INVALID_PARAMETERS,
         )
     x1, y1, x2, y2 = (round(side) for side in value)
     return x1, y1, x2, y2
 
 
-def _is_side(value: Any) -> bool:
+def is_side(value: Any) -> bool:
+    """Whether a value is a number that drawing can bear."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= MAX_COORDINATE
 
 
@@ -182,7 +184,7 @@ def _whole(value: float) -> bool:
     return -MAX_COORDINATE <= value <= MAX_COORDINATE and value == int(value)
 
 
-def _decoded(value: Any) -> Any:
+def decoded(value: Any) -> Any:
     """A list or object that was written as a string."""
     if not isinstance(value, str) or len(value) > 100 * MAX_POINTS:
         return value
@@ -192,7 +194,7 @@ def _decoded(value: Any) -> Any:
         return value
 
 
-_SIDES = (("x1", "y1", "x2", "y2"), ("x_min", "y_min", "x_max", "y_max"))
+SIDES = (("x1", "y1", "x2", "y2"), ("x_min", "y_min", "x_max", "y_max"))
 """The keys by which a box may be written as an object."""
 _BOX_SCHEMA = {"type": "array", "items": {"type": "number"}, "minItems": 4, "maxItems": 4}
 _SHAPE_SCHEMA = {

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from adagym.agents.base import Agent
+    from adagym.algos.coldstart import Shown
     from adagym.envs.base import ToolEnv
     from adagym.policies.base import TokenTrace
     from adagym.policies.hf import HFPolicy
@@ -54,7 +55,10 @@ class SFT:
     agent: Literal["expert", "apprentice"] = "expert"
     """Who demonstrates; the apprentice is not always right, so that something is left to learn."""
     data: Path | None = None
-    """Learn from saved episodes instead: a folder that `adagym curate` or `eval` wrote, or its episodes.jsonl."""
+    """Learn from saved episodes instead: a folder that `adagym curate` or `eval` wrote, or its episodes.jsonl. Or from
+    ShareGPT conversations (LLaMA-Factory, AdaTooler-V) in a JSON file, written in --dialect."""
+    media: Path | None = None
+    """Where the pictures of conversations are. Default: beside their file."""
     n: int = 800
     """Demonstrations, on the first tasks of the source."""
     steps: int = 240
@@ -87,12 +91,12 @@ class SFT:
         config = SFTConfig(self.steps, self.batch_size, self.max_tokens, self.seed, optim=optim(self.rates))
         asked = asdict(self)
         del asked["out"], asked["machine"]["threads"]  # neither decides the result
-        asked["data"] = None if self.data is None else str(self.data)
+        asked |= {name: None if asked[name] is None else str(asked[name]) for name in ("data", "media")}
         check_folder(self.out, asked, MODEL, resume=False)
         devices = connect(self.machine.device)
         devices.wait()  # all have looked at the folder before the first of them writes
         console = Console(quiet=not devices.main)
-        shown = self._demonstrate(environment, console) if self.data is None else _saved(self.data)
+        shown = self._demonstrate(environment, console) if self.data is None else self._saved(self.data, console)
         policy = load_policy(self.model, self.machine)
         examples, kept = _fitting(policy, shown, self.max_tokens, self.seed)
         console.print(f"{kept} of {len(shown)} demonstrations to learn from", highlight=False)
@@ -115,6 +119,17 @@ class SFT:
         say_where(console, self.env, self.model, self.out, self.environment.prompt)
         return 0
 
+    def _saved(self, data: Path, console: Console) -> Sequence[Shown]:
+        """Episodes or conversations, and a line about what cannot be learnt from."""
+        from adagym.algos.sharegpt import ShareGPT, holds_conversations
+
+        if not holds_conversations(data):
+            return _episodes(data)
+        conversations = ShareGPT(data, self.environment.dialect, self.media)
+        for reason, count in conversations.left_out.most_common():
+            console.print(f"{count} conversations left out: {reason}", markup=False, highlight=False)
+        return conversations
+
     def _demonstrate(self, environment: type[ToolEnv], console: Console) -> list[Trajectory]:
         from adagym.agents.apprentice import ApprenticeAgent
         from adagym.agents.scripted import ExpertAgent
@@ -134,7 +149,7 @@ class SFT:
         return shown
 
 
-def _saved(path: Path) -> list[Trajectory]:
+def _episodes(path: Path) -> list[Trajectory]:
     """The episodes of a run that came to an answer.
 
     Raises:
@@ -149,7 +164,7 @@ def _saved(path: Path) -> list[Trajectory]:
     return found
 
 
-def _fitting(policy: HFPolicy, shown: Sequence[Trajectory], limit: int, seed: int) -> tuple[Any, int]:
+def _fitting(policy: HFPolicy, shown: Sequence[Shown], limit: int, seed: int) -> tuple[Any, int]:
     """An endless stream of the demonstrations, and how many are short enough to be learnt from.
 
     Raises:
@@ -158,9 +173,13 @@ def _fitting(policy: HFPolicy, shown: Sequence[Trajectory], limit: int, seed: in
     from adagym.algos.coldstart import examples
 
     stream = examples(policy.encoder, shown, seed)
-    once: list[TokenTrace] = list(itertools.islice(stream, len(shown)))  # the first epoch holds each of them
-    lengths = sorted(len(trace.ids) for trace in once)
+    # The first epoch holds each of them. A list of them is in memory, all others are read again when they are learnt.
+    once: list[TokenTrace] = []
+    lengths = []
+    for trace in itertools.islice(stream, len(shown)):
+        lengths.append(len(trace.ids))
+        once += [trace] if isinstance(shown, list) else []
     kept = sum(length <= limit for length in lengths)
     if not kept:
-        raise UsageError(f"The shortest demonstration has {lengths[0]} tokens; raise --max-tokens from {limit}.")
+        raise UsageError(f"The shortest demonstration has {min(lengths)} tokens; raise --max-tokens from {limit}.")
     return itertools.chain(once, stream), kept

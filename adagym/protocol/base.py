@@ -233,8 +233,9 @@ def dumps(value: Any) -> str:
 
 
 def signature(tool: ToolSpec) -> str:
-    """A tool in one line: ``Name(required parameters): first sentence``. Optional parameters are left out."""
-    return f"{tool.name}({', '.join(tool.required)}): {tool.description.split('. ')[0].rstrip('.')}."
+    """A tool in one line: ``Name(parameters): first sentence``. Where some are required, the others are left out."""
+    names = ", ".join(tool.required or tool.properties)
+    return f"{tool.name}({names}): {tool.description.split('. ')[0].rstrip('.')}."
 
 
 def function_schema(tool: ToolSpec) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from adagym.video.budget import FrameBudget
 
 KINDS: Registry[Callable[[str], Video]] = Registry("video")
 """What stands before the first colon of a reference, to what opens the rest of it."""
+KINDS.register("made", "adagym.envs.tasks.video_scene:open_made", summary="drawn frame by frame by `video` tasks")
 
 OPEN = 8
 """Videos that are kept open, with the frames that they have decoded."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from adagym.errors import UsageError
 from adagym.types import Array
 
 
@@ -39,6 +40,18 @@ class Video(ABC):
             DataError: The video cannot be decoded there.
         """
 
+    def each(self, indices: Sequence[int], use: Callable[[Array], Array]) -> list[Array]:
+        """Return what a function makes of frames, so that large frames need not all be in memory at once.
+
+        Args:
+            indices: As for :meth:`frames`.
+            use: Gets a frame, may be called in any order, and must not use the video.
+
+        Raises:
+            DataError: The video cannot be decoded there.
+        """
+        return [use(self.frames([index])[0]) for index in indices]
+
     @property
     @abstractmethod
     def duration(self) -> float:
@@ -52,6 +65,17 @@ class Video(ABC):
         # Half a microsecond makes up for how time stamps are rounded when they are told.
         found = int(np.searchsorted(self.times, seconds + 5e-7, side="right")) - 1
         return min(max(found, 0), len(self) - 1)
+
+
+def check_indices(video: Video, indices: Sequence[int]) -> None:
+    """Refuse indices that a video has no frame for.
+
+    Raises:
+        UsageError: Names the first one.
+    """
+    for index in indices:
+        if not 0 <= index < len(video):
+            raise UsageError(f"Frame {index} was asked for, and the video has frames 0 to {len(video) - 1}.")
 
 
 @dataclass(frozen=True)

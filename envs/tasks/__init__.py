@@ -49,6 +49,12 @@ SOURCES.register(
 )
 SOURCES.register("hr-bench", "adagym.envs.tasks.hr_bench:HRBench", summary="hr-bench:DIR, HR-Bench 4K and 8K (parquet)")
 SOURCES.register(
+    "images", "adagym.envs.tasks.images:ManyImages", summary="images[:DIR], questions over several generated scenes"
+)
+SOURCES.register(
+    "video", "adagym.envs.tasks.video:VideoGenerated", summary="drawn videos in which objects come, move and go"
+)
+SOURCES.register(
     "scored", "adagym.envs.tasks.scored:Scored", summary="scored:DIR, tasks with the scores `adagym benefit` gave them"
 )
 

@@ -21,7 +21,7 @@ class ParquetRows(Sequence[Row]):
     slice is read at once. Pickling keeps the place of the rows, not the rows.
 
     Args:
-        path: A file, or a folder of files with the same columns.
+        path: A file, or a folder of files with the same columns; or some of a folder, such as ``DIR/test-*.parquet``.
         columns: The columns to read, which must be there; None reads all.
 
     Raises:
@@ -99,7 +99,7 @@ class ParquetRows(Sequence[Row]):
 def _files(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
-    files = sorted(path.glob("*.parquet"))
+    files = sorted(path.parent.glob(path.name) if "*" in path.name else path.glob("*.parquet"))
     if not files:
         state = "holds no *.parquet file" if path.is_dir() else "does not exist"
         raise DataError(f"`{path}` {state}. Give a Parquet file, or the folder that holds the files.")

@@ -22,6 +22,8 @@ class RowPicture:
     """A Parquet file, or a folder of such."""
     column: str
     row: int
+    item: int | None = None
+    """Which one of the cell, from 0, if the cell is a list."""
 
     def load(self) -> Array:
         """Read and decode it, ``(height, width, 3)`` ``uint8`` RGB.
@@ -30,11 +32,24 @@ class RowPicture:
             DataError: The cell holds no picture, or a damaged one.
         """
         where = f"row {self.row} of {self.path}"
-        data = bytes_of(_column(self.path, self.column)[self.row][self.column], where)
+        cell = _column(self.path, self.column)[self.row][self.column]
+        data = bytes_of(cell if self.item is None else cell[self.item], where)
         try:
             return read_picture(data)
         except DataError as error:
             raise DataError(f"In {where}: {error}") from error
+
+
+def pictures_of(path: str, column: str, row: int) -> tuple[RowPicture, ...]:
+    """The pictures in a cell that is a list of them. Reads the cell's row group, to count them.
+
+    Raises:
+        DataError: The cell is not a list, or an empty one.
+    """
+    cell = _column(path, column)[row][column]
+    if not isinstance(cell, list) or not cell:
+        raise DataError(f"In row {row} of {path} there is no list of pictures in `{column}`. Fetch the file again.")
+    return tuple(RowPicture(path, column, row, item) for item in range(len(cell)))
 
 
 @lru_cache(maxsize=1)

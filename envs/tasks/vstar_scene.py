@@ -82,13 +82,13 @@ class SceneImage:
 
     def load(self) -> Array:
         """Draw it, ``(height, width, 3)`` ``uint8`` RGB, in one allocation of that size."""
-        canvas = _background(self.photo.load(), self.width, self.height, self.flipped)
+        canvas = background(self.photo.load(), self.width, self.height, self.flipped)
         for place in self.places:
             for thing in (place.thing, place.companion):
                 if thing is not None:
-                    _paste(canvas, _object(thing.name, thing.colour), thing.box)
+                    paste(canvas, object_picture(thing.name, thing.colour), thing.box)
             if place.tag is not None:
-                _paste(canvas, _tag(place.tag), place.tag.box)
+                paste(canvas, tag_picture(place.tag), place.tag.box)
         return canvas
 
 
@@ -113,8 +113,8 @@ def lay_out(
 
 def _place(rng: np.random.Generator, wish: Wish, cell: tuple[int, int], size: int) -> Place:
     scale = size * rng.uniform(0.9, 1.1)
-    width, height = _extent(wish.name, scale)
-    other = _extent(wish.companion, size * rng.uniform(0.9, 1.1)) if wish.companion else (0, 0)
+    width, height = extent(wish.name, scale)
+    other = extent(wish.companion, size * rng.uniform(0.9, 1.1)) if wish.companion else (0, 0)
     gap = max(2, round(_GAP * size))
     tag = (round(_TAG[0] * size), round(_TAG[1] * size)) if wish.code else (0, 0)
     whole = width + (gap + other[0] if wish.companion else 0)
@@ -138,13 +138,15 @@ def _place(rng: np.random.Generator, wish: Wish, cell: tuple[int, int], size: in
     return Place(Thing(wish.name, wish.colour, box), label, companion)
 
 
-def _extent(name: str, size: float) -> tuple[int, int]:
+def extent(name: str, size: float) -> tuple[int, int]:
+    """Width and height of an object whose longer side is ``size`` pixels."""
     picture = OBJECTS[name]
     longer = max(picture.width, picture.height)
     return max(1, round(picture.width * size / longer)), max(1, round(picture.height * size / longer))
 
 
-def _background(photo: Array, width: int, height: int, flipped: bool) -> Array:
+def background(photo: Array, width: int, height: int, flipped: bool) -> Array:
+    """A photograph laid out over ``(height, width, 3)`` in mirrored tiles; a new array."""
     canvas: Array = np.empty((height, width, 3), np.uint8)
     columns, rows = -(-width // _TILES), -(-height // _TILES)
     source = photo[:, ::-1] if flipped else photo
@@ -166,13 +168,14 @@ def _cut(photo: Array, ratio: float) -> Array:
 
 
 @lru_cache(maxsize=512)
-def _object(name: str, colour: str | None) -> Array:
-    """RGBA; about 100 kB each."""
+def object_picture(name: str, colour: str | None) -> Array:
+    """An object at its own size, RGBA, not to be written to; about 100 kB each."""
     picture = OBJECTS[name]
     return picture.load() if colour is None else dye(picture, colour)
 
 
-def _tag(tag: Tag) -> Array:
+def tag_picture(tag: Tag) -> Array:
+    """A tag at the size of its box, RGBA."""
     width, height = tag.box[2] - tag.box[0], tag.box[3] - tag.box[1]
     picture = Image.new("RGBA", (width, height))
     draw = ImageDraw.Draw(picture)
@@ -184,7 +187,7 @@ def _tag(tag: Tag) -> Array:
     return np.array(picture)
 
 
-def _paste(canvas: Array, rgba: Array, box: Box) -> None:
+def paste(canvas: Array, rgba: Array, box: Box) -> None:
     """Blend a picture into the canvas, scaled to a box; what lies outside is cut off."""
     x1, y1, x2, y2 = box
     shrinks = x2 - x1 < rgba.shape[1]

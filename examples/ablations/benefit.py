@@ -49,7 +49,7 @@ from adagym.types import Task, Trajectory
 TOLD = ",told=0.5,sides=4-6"
 """Small maps, where a path is told in few enough moves that the embedded model repeats it without a slip: where it
 slips once in ten times, looking for the path itself is the better way after all."""
-MIX = Mix(careful=0.8, hasty=0.0, guess=0.2)
+MIX = Mix(careful=0.65, hasty=0.0, guess=0.35)
 """Demonstrations call tools more often than they need to, on tasks of both kinds."""
 SPEED = 4.0
 """Of learning: what is rewarded where the path is told must win against what is rewarded where it is not."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from adagym.envs.tiles import MapImage
 from adagym.envs.wrappers import AdaptiveConfig, AdaptiveExecutor, Disguise, draw_for
@@ -17,7 +18,32 @@ from adagym.envs.wrappers.wording import load_library, match
 from adagym.protocol import DIALECTS
 from adagym.tools import TOOLS
 from adagym.tools.executor import Executor
-from adagym.types import ToolCall
+from adagym.types import Array, ToolCall
+from adagym.video import ShownVideo, Video
+
+
+
+class Plain(Video):
+    """Grey frames, one every half second."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+
+    @property
+    def times(self) -> NDArray[np.float64]:
+        return np.arange(self._count) / 2
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return 40, 30
+
+    @property
+    def duration(self) -> float:
+        return self._count / 2
+
+    def frames(self, indices: Sequence[int]) -> list[Array]:
+        return [np.full((30, 40, 3), index, np.uint8) for index in indices]
+
 
 IMAGES = {"img_1": MapImage(("SF", "HG")).load(), "img_2": np.full((50, 80, 3), 99, np.uint8)}
 IMAGES["img_3"] = np.zeros((300, 300, 3), np.uint8)
@@ -26,6 +52,8 @@ ONE, TWO = {"image": "img_1"}, {"image": "img_2"}
 BOX = [0, 0, 20, 20]
 AROUND = {"start": [32, 32], "goal": [96, 96], "obstacles": []}
 PATH = {"image": "img_1", "start_point": [32, 32], "directions": "R"}
+LINE = {"start_point_2d": [0, 0], "end_point_2d": [20, 30]}
+VIDEO = ShownVideo(Plain(3), (0, 2))
 
 CALLS: dict[str, tuple[dict[str, Any], ...]] = {
     "AStar": (
@@ -92,6 +120,30 @@ CALLS: dict[str, tuple[dict[str, Any], ...]] = {
         {"base_image": "img_1", "image_to_insert": "img_9", "coordinates": BOX},
     ),
     "MaskBox": ({**TWO, "bboxes": [BOX]}, {**TWO, "bboxes": "all"}),
+    "FrameAt": (
+        {"target_frame": [1, 2]},
+        {"target_frame": 3},
+        {"target_frame": "all"},
+        {"time": 2},
+        {"target_frame": 1, "time": 0.5},
+    ),
+    "VideoClip": (
+        {"target_frames": [2]},
+        {"start_time": 0, "end_time": 1, "count": 17},
+        {"start_time": 1, "end_time": 0.5},
+        {"start_time": 1},
+    ),
+    "PathTracer": (
+        {**LINE, "target_image": 1},
+        {**LINE, "target_image": "img_9"},
+        {**LINE, "end_point_2d": "there", "target_image": 1},
+        {**LINE, "end_point_2d": [999, 0], "target_image": 1},
+    ),
+    "crop_image": (
+        {"bbox_2d": BOX, "target_image": 2},
+        {"bbox_2d": "the sky", "target_image": "img_2"},
+        {"bbox_2d": [20, 0, 10, 9], "target_image": 2},
+    ),
     "OCR": ({"image": "img_9"}, {"image": "img_1", "language": "en"}),
     "Point": ({**ONE, "description": "Elf"}, {**ONE, "description": "a unicorn"}, {**ONE, "description": " "}),
     "RotateImage": ({**TWO, "angle": 90}, {**TWO, "angle": 45}),
@@ -105,12 +157,14 @@ def disguised(name: str, seed: int, **config: Any) -> tuple[AdaptiveExecutor, Di
     return AdaptiveExecutor(plain, disguise), disguise
 
 
-def calls(name: str) -> Iterator[tuple[ToolCall, dict[str, Any]]]:
-    """The calls of a tool, with the pictures they are made on."""
+def calls(name: str) -> Iterator[tuple[ToolCall, tuple[dict[str, Array], ShownVideo | None]]]:
+    """The calls of a tool, with the pictures they are made on and the video."""
     for arguments in CALLS[name]:
-        yield ToolCall(name, arguments), IMAGES
+        yield ToolCall(name, arguments), (IMAGES, VIDEO)
     if name in ("GetStartPoint", "GetEndPoint"):
-        yield ToolCall(name, ONE), EMPTY
+        yield ToolCall(name, ONE), (EMPTY, None)
+    if name in ("FrameAt", "VideoClip"):
+        yield ToolCall(name, CALLS[name][0]), (IMAGES, None)
 
 
 def words(text: str) -> set[str]:
@@ -135,8 +189,8 @@ def test_no_result_gives_an_original_name_away(name: str) -> None:
     for seed in range(3):
         executor, disguise = disguised(name, seed, fields=True, errors=True)
         hidden = {*disguise.tools, *disguise.parameters, *disguise.fields}
-        for call, images in calls(name):
-            result = executor.run(disguise.mask_call(call), images)
+        for call, media in calls(name):
+            result = executor.run(disguise.mask_call(call), *media)
             told = json.loads(disguise.observe(dialect, result, ["img_5"] * len(result.images)).content[0].text)  # type: ignore[union-attr]
             assert set(keys(told)) <= set(disguise.fields.values()), (call, set(keys(told)))
             assert told[disguise.fields[ENVELOPE[0]]] == disguise.tools[name]
@@ -148,8 +202,8 @@ def test_no_result_gives_an_original_name_away(name: str) -> None:
 def test_no_wording_of_a_text_gives_an_original_name_away(name: str) -> None:
     plain, (_, disguise) = Executor([name]), disguised(name, 0, fields=True)
     hidden = {*disguise.tools, *disguise.parameters, *disguise.fields}
-    for call, images in calls(name):
-        message = plain.run(call, images).message
+    for call, media in calls(name):
+        message = plain.run(call, *media).message
         for text, forms in load_library().texts.items():
             for form in forms if match(text, message) is not None else ():
                 assert not words(re.sub(r"\{\w+\}", "", form)) & hidden, form
@@ -159,8 +213,8 @@ def test_no_wording_of_a_text_gives_an_original_name_away(name: str) -> None:
 def test_names_alone_hide_what_can_only_be_a_name(name: str) -> None:
     executor, disguise = disguised(name, 1)
     telling = {word for word in (*disguise.tools, *disguise.parameters) if not word.islower() or "_" in word}
-    for call, images in calls(name):
-        message = executor.run(disguise.mask_call(call), images).message
+    for call, media in calls(name):
+        message = executor.run(disguise.mask_call(call), *media).message
         assert not words(message) & telling, message
         assert set(re.findall(r"`(\w+)`", message)) <= set(disguise.parameters.values()), message
 
@@ -181,8 +235,8 @@ def test_calls_are_run_as_without_a_disguise_and_every_text_is_in_the_library() 
     library, seen = load_library(), set()
     for name in CALLS:
         plain, (executor, disguise) = Executor([name]), disguised(name, 2, errors=True)
-        for call, images in (*calls(name), (ToolCall("NoSuchTool", {}), IMAGES)):
-            before, after = plain.run(call, images), executor.run(disguise.mask_call(call), images)
+        for call, media in (*calls(name), (ToolCall("NoSuchTool", {}), (IMAGES, None))):
+            before, after = plain.run(call, *media), executor.run(disguise.mask_call(call), *media)
             assert (before.status, before.error_code, before.data) == (after.status, after.error_code, after.data)
             if call.name == name:
                 assert (before.tool, before.check.valid) == (after.tool, after.check.valid)

@@ -27,7 +27,11 @@ from adagym.video import ShownVideo
 
 ROWS = ("SFF", "HFF", "FFG")
 TASKS = "vsp-generated:sides=3-4,n=30,seed=3"
-QUICK = {"adagym/VStar-v0": "vstar:side=320,difficulty=easy,n=20"}
+QUICK = {
+    "adagym/ImageQA-v0": "images:side=320,n=20",
+    "adagym/VStar-v0": "vstar:side=320,difficulty=easy,n=20",
+    "adagym/VideoQA-v0": "video:side=640,seconds=13,events=5,n=20",
+}
 """Environment to a task source of small pictures, where its own are large."""
 
 

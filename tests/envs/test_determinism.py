@@ -17,6 +17,8 @@ from adagym.testing import digest
 
 TASKS = dict.fromkeys(("adagym/VSPNavigation-v0", "adagym/VSPVerification-v0"), "vsp-generated:sides=3-9,n=60,seed=2")
 TASKS["adagym/VStar-v0"] = "vstar:side=320,difficulty=easy,n=20"
+TASKS["adagym/VideoQA-v0"] = "video:side=640,seconds=13,events=5,n=20"
+TASKS["adagym/ImageQA-v0"] = "images:side=320,n=20"
 """Environment to task source, where it is not the environment's own."""
 NUM_ENVS = 6
 TURNS = 5

@@ -1,0 +1,162 @@
+"""Questions over several generated scenes, whose answer needs more than one of them.
+
+The scenes are those of visual search (``adagym.envs.tasks.vstar_scene``), small ones by default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+
+from adagym.envs.tasks.images_kinds import KINDS, OPTIONS, Puzzle
+from adagym.envs.tasks.photos import SPLITS, photos_of
+from adagym.envs.tasks.vstar import DIFFICULTIES, MAX_SIDE, MIN_SIZE, Draw, Question, names_of
+from adagym.envs.tasks.vstar_scene import Place, SceneImage, Wish, grid, lay_out
+from adagym.envs.tasks.vstar_text import prompt_of, shuffled
+from adagym.errors import UsageError
+from adagym.types import Task
+
+FAMILY = "image_qa"
+MAX_PICTURES = 6
+SIMILARITY = 0.3
+"""Share of the other objects that are of the same category as the one asked for."""
+
+
+@dataclass(frozen=True)
+class _Options:
+    split: str
+    seed: int
+    n: int
+    side: int
+    times: int
+    clutter: float
+    pictures: int
+
+
+class ManyImages(Sequence[Task]):
+    """``n`` tasks; task ``i`` depends on the options and ``i`` alone. The splits share no object and no photograph.
+
+    Every question has four options, so by chance a quarter of the answers is right.
+
+    Args:
+        family: ``image_qa``.
+        folder: Holds photographs for the background, see :func:`~adagym.envs.tasks.photos.photos_of`; none takes
+            those of adagym.
+        n: Number of tasks.
+        seed: Source of everything random.
+        split: ``train`` or ``test``.
+        side: Width of each picture in pixels, up to 7680; the height is 9/16 of it.
+        difficulty: ``easy``, ``medium`` or ``hard``: how small the objects are, see
+            :data:`~adagym.envs.tasks.vstar.DIFFICULTIES`.
+        clutter: Share of the places in a scene at which other objects stand, 0 to 1.
+        pictures: How many there are, 4 to 6.
+        kinds: Kinds of questions, taken in turn, of :data:`KINDS`; ``"where-text"`` or a sequence.
+
+    Raises:
+        UsageError: An option is out of range.
+        DataError: The folder holds no photograph of the split.
+    """
+
+    def __init__(
+        self,
+        family: str,
+        folder: str | Path = "",
+        n: int | str = 1000,
+        seed: int | str = 0,
+        split: str = "test",
+        side: int | str = 960,
+        difficulty: str = "easy",
+        clutter: float | str = 0.3,
+        pictures: int | str = 4,
+        kinds: str | Sequence[str] | None = None,
+    ) -> None:
+        if family != FAMILY:
+            raise UsageError(f"`images` holds tasks of the family `{FAMILY}`, not of {family!r}.")
+        self._photos = photos_of(folder or None, split)
+        self._kinds = tuple(KINDS) if kinds is None else tuple(kinds.split("-") if isinstance(kinds, str) else kinds)
+        if not self._kinds or not set(self._kinds) <= set(KINDS):
+            raise UsageError(f"`kinds` are of {', '.join(KINDS)}, joined by hyphens, not {kinds!r}.")
+        if difficulty not in DIFFICULTIES:
+            raise UsageError(f"There is no difficulty {difficulty!r}; choose one of {', '.join(DIFFICULTIES)}.")
+        times = DIFFICULTIES[difficulty]
+        try:
+            self._options = _Options(split, int(seed), int(n), int(side), times, float(clutter), int(pictures))
+        except (TypeError, ValueError) as error:
+            raise UsageError(f"An option of `images` is not a number: {error}.") from None
+        options = self._options
+        if options.n < 1 or options.seed < 0 or not 0 <= options.clutter <= 1:
+            raise UsageError(f"`images` needs n of at least 1, a seed of at least 0, clutter from 0 to 1: {options}.")
+        if not MIN_SIZE * times <= options.side <= MAX_SIDE:
+            raise UsageError(f"`side` is from {MIN_SIZE * times} ({difficulty}) to {MAX_SIDE} pixels, not {side}.")
+        if not OPTIONS <= options.pictures <= MAX_PICTURES:
+            raise UsageError(f"`pictures` is from {OPTIONS} to {MAX_PICTURES}, not {pictures}.")
+
+    def __len__(self) -> int:
+        return self._options.n
+
+    @overload
+    def __getitem__(self, index: int) -> Task: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Task]: ...
+
+    def __getitem__(self, index: int | slice) -> Task | Sequence[Task]:
+        if isinstance(index, slice):
+            return [self._task(i) for i in range(*index.indices(len(self)))]
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"Task {index} of {len(self)}.")
+        return self._task(index % len(self))
+
+    def _task(self, index: int) -> Task:
+        options = self._options
+        kind = self._kinds[index % len(self._kinds)]
+        width, height = options.side, options.side * 9 // 16
+        rng = np.random.default_rng([options.seed, SPLITS.index(options.split), index])
+        size = round(width / options.times)
+        draw = Draw(rng, names_of(options.split), grid(width, height, size))
+        puzzle = KINDS[kind](draw, options.pictures)
+        scenes = [self._scene(draw, puzzle, number, size) for number in range(options.pictures)]
+        choices, answer = shuffled(rng, puzzle.right, puzzle.wrong)
+        meta: dict[str, Any] = {
+            "kind": kind,
+            "boxes": [_boxes(scene.places, puzzle.names) for scene in scenes],
+            "side": width,
+            "size": size,
+            "split": options.split,
+        }
+        return Task(
+            id=f"images/{options.split}/{kind}/{index}",
+            family=FAMILY,
+            prompt=prompt_of(f"Picture 1 is img_1, picture 2 is img_2, and so on. {puzzle.text}", choices),
+            images=tuple(scenes),
+            choices=choices,
+            answer=answer,
+            answer_type="choice",
+            split=options.split,
+            meta=meta,
+        )
+
+    def _scene(self, draw: Draw, puzzle: Puzzle, number: int, size: int) -> SceneImage:
+        """Lay out one picture: what the puzzle needs there, and others."""
+        rng, options = draw.rng, self._options
+        wishes = list(puzzle.pictures[number])
+        asked = Question(puzzle.text, puzzle.right, puzzle.wrong, tuple(map(Wish, puzzle.names)))
+        wishes += draw.others(asked, round(options.clutter * draw.room) - len(wishes), SIMILARITY)
+        places = lay_out(rng, wishes, draw.cells(len(wishes), ()), size)
+        photo = sorted(self._photos)[int(rng.integers(len(self._photos)))]
+        return SceneImage(self._photos[photo], options.side, options.side * 9 // 16, bool(rng.random() < 0.5), places)
+
+
+def _boxes(places: Sequence[Place], names: Sequence[str]) -> dict[str, list[list[int]]]:
+    """Name to boxes of what the question is about, in one picture; a tag is beside its object, by the name ``tag``."""
+    boxes: dict[str, list[list[int]]] = {}
+    for place in places:
+        if place.thing.name in names:
+            boxes.setdefault(place.thing.name, []).append(list(place.thing.box))
+            if place.tag is not None:
+                boxes.setdefault("tag", []).append(list(place.tag.box))
+    return boxes
