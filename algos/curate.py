@@ -34,6 +34,8 @@ KEY = "curation"
 TASKS = {
     "gui_qa": "gui:split=train,n=1000000",
     "jigsaw": "jigsaw:split=train,n=1000000",
+    "video_qa": "video:split=train,n=1000000",
+    "vstar": "vstar:split=train,n=1000000",
     "vsp_navigation": "vsp-generated:split=train,n=1000000",
     "vsp_verification": "vsp-generated:split=train,n=1000000",
 }

@@ -103,7 +103,10 @@ class ShareGPT(Sequence[Conversation]):
 
         messages = []
         system = self._system(row)
-        for role, text in [*([("system", system)] if system else []), *self._turns(row)]:
+        turns = self._turns(row)
+        if system:
+            turns.insert(0, ("system", system))
+        for role, text in turns:
             parts = text.split(PLACEHOLDER) if role != "assistant" else [text]
             content = [item for number, part in enumerate(parts) for item in block(part, not number)]
             messages.append(Message(role, tuple(content)))

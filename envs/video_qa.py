@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 from adagym.envs.base import ToolEnv
+from adagym.errors import DataError
 from adagym.types import Array, Task
 from adagym.video import FrameBudget, ShownVideo, open_video
 
@@ -116,16 +118,23 @@ class VideoQA(ToolEnv):
         pictures, _, prompt = super()._open(task)
         if task.video is None:
             return pictures, None, prompt
-        video = open_video(task.video)
+        try:
+            video = open_video(task.video)
+        except DataError as error:
+            where = task.meta.get("videos")
+            raise DataError(
+                f"{error} It is asked about in `{task.id}`.{f' Fetch {where}.' if where else ''}"
+            ) from error
         shown = ShownVideo(video, self._budget.choose(video))
-        frames = [self._budget.shrink(frame) for frame in video.frames(shown.shown)]
+        frames = video.each(shown.shown, self._budget.shrink)
         return (*pictures, *frames), shown, f"{_told(shown, len(pictures))}\n\n{prompt}"
 
 
 def _told(shown: ShownVideo, before: int) -> str:
     """What the frames are and when they are shown."""
     width, height = shown.video.size
-    times = ", ".join(f"{seconds:.2f}" for seconds in shown.times)
+    # Rounded up, so that the time that is told leads back to the frame: it is still on the screen then.
+    times = ", ".join(f"{math.ceil(round(100 * seconds, 4)) / 100:.2f}" for seconds in shown.times)
     first, last = before + 1, before + len(shown.shown)
     names = f"img_{first}" if first == last else f"img_{first} to img_{last}"
     return (

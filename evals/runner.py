@@ -18,6 +18,7 @@ from adagym.algos.collect import Collector, Job
 from adagym.envs import ENVS
 from adagym.envs.base import ToolEnv
 from adagym.envs.tasks import load_tasks
+from adagym.envs.tasks.video_records import VideoRecords
 from adagym.errors import UsageError
 from adagym.evals.figures import versions, write_json
 from adagym.evals.run_folder import CONFIG, check_folder
@@ -109,10 +110,10 @@ def episode_seeds(seed: int, n: int) -> list[int]:
 
 
 def _tasks(env_class: type[ToolEnv], config: EvalConfig) -> Sequence[Task]:
-    """Read the tasks and load their pictures once, so that unusable data shows before anything is played.
+    """Read the tasks, load their pictures once and look for videos, so that unusable data shows before it is played.
 
     Raises:
-        UsageError: There are fewer tasks than asked for, or one cannot be used.
+        UsageError: There are fewer tasks than asked for, one cannot be used, or a benchmark's video is missing.
     """
     spec = env_class.default_tasks if config.tasks is None else config.tasks
     source = load_tasks(spec, env_class.family)
@@ -120,6 +121,8 @@ def _tasks(env_class: type[ToolEnv], config: EvalConfig) -> Sequence[Task]:
     if not 1 <= n <= len(source):
         raise UsageError(f"`{spec}` has {len(source)} tasks, and n is {n}; choose n from 1 to {len(source)}.")
     tasks = [source[position] for position in range(n)]
+    if isinstance(source, VideoRecords):
+        source.require_videos(n)
     for task in tasks:
         for image in task.images:
             image.load()

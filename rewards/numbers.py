@@ -17,7 +17,8 @@ def number_is_right(task: Task, answer: str) -> bool | None:
 
     A percent sign and a word such as ``million`` multiply. Where only one of the two numbers has one, it may also be a
     unit: ``42%`` equals 42 and 0.42, ``3.2 million`` equals 3.2 and 3200000. Units count if both numbers have one that
-    is known: ``500 cm`` equals ``5 m``, and neither equals ``5 kg``; ``$5`` is not ``5 €``.
+    is known: ``500 cm`` equals ``5 m``, and neither equals ``5 kg``; ``$5`` is not ``5 €``. With
+    ``task.meta["decimals"]`` both numbers are rounded to so many decimal places and must then be the same.
 
     Returns:
         None if the task's reference is not a number.
@@ -33,6 +34,9 @@ def number_is_right(task: Task, answer: str) -> bool | None:
     pairs = [(plain[0] * _factor(given), plain[1] * _factor(gold))]
     if given.scaled != gold.scaled:
         pairs.append(plain)
+    decimals = task.meta.get("decimals")
+    if decimals is not None:
+        return any(round(left, int(decimals)) == round(right, int(decimals)) for left, right in pairs)
     tolerance = float(task.meta.get("tolerance", TOLERANCE))
     return any(math.isclose(left, right, rel_tol=tolerance, abs_tol=1e-9) for left, right in pairs)
 

@@ -29,6 +29,7 @@ from adagym.cli.list import REGISTRIES, registry_of
 from adagym.envs import ENVS
 from adagym.envs.tasks import SOURCES, load_tasks
 from adagym.envs.vsp_navigation import VSPNavigation
+from adagym.evals.scorers import SCORERS
 from adagym.evals.spec import make_agent
 from adagym.protocol import DIALECTS
 from adagym.rewards import PRESETS, REWARDS
@@ -42,6 +43,7 @@ from adagym.types import Trajectory
 QUICK = {
     "adagym/ImageQA-v0": "images:side=320,n=20",
     "adagym/VStar-v0": "vstar:side=320,difficulty=easy,n=20",
+    "adagym/VideoQA-v0": "video:side=640,seconds=13,events=5,n=20",
 }
 """Environment to a task source of small pictures, where its own are large."""
 FAMILIES = ("vsp_navigation", "vsp_verification")
@@ -69,7 +71,7 @@ def test_every_name_of_a_kind_loads_and_is_summarised(kind: str) -> None:
 
 def test_every_registry_is_listed() -> None:
     registered = {id(registry_of(kind)) for kind in REGISTRIES}
-    own = (ENVS, SOURCES, TOOLS, REWARDS, PRESETS, AGENTS, DIALECTS, READERS, POINTERS)
+    own = (ENVS, SOURCES, TOOLS, REWARDS, PRESETS, AGENTS, DIALECTS, READERS, POINTERS, SCORERS)
     assert registered == {id(registry) for registry in own}
 
 
@@ -216,30 +218,154 @@ def hr_file(folder: Path) -> Path:
     return folder
 
 
+STRUCT = {"bytes": png(32), "path": None}
+ASKED = {"question": "What? Options: A: a cup, B: a dog", "answer": "B"}
+IMAGE_ROWS = {
+    "infovqa": (
+        "validation-0.parquet",
+        {"questionId": "1", "question": "What?", "answers": ["cup"], "data_split": "val", "image": STRUCT},
+    ),
+    "mathvista": (
+        "testmini-0.parquet",
+        {"pid": "1", "question": "What?", "choices": ["1", "2"], "unit": None, "precision": None, "answer": "2"}
+        | {"question_type": "multi_choice", "answer_type": "integer", "decoded_image": STRUCT},
+    ),
+    "mme": (
+        "test-0.parquet",
+        {"question_id": "a.png", "question": "A cup?", "answer": "Yes", "category": "count", "image": STRUCT},
+    ),
+    "mmsi-bench": ("MMSI_Bench.parquet", {"id": 1, "question_type": "Motion", "images": [png(32)] * 2} | ASKED),
+    "mmstar": ("mmstar.parquet", {"index": 1, "category": "math", "l2_category": "geometry", "image": STRUCT} | ASKED),
+    "spar-bench": (
+        "test-0.parquet",
+        {"id": "1", "task": "position_matching", "format_type": "select", "img_type": "multi", "image": [STRUCT]}
+        | ASKED,
+    ),
+}
+"""Image benchmark to the name of a file and one row of it."""
+
+
+def image_file(name: str) -> Callable[[Path, str], str]:
+    """Writes one row of an image benchmark; returns the spec."""
+
+    def write(folder: Path, family: str) -> str:
+        file, row = IMAGE_ROWS[name]
+        parquet.write_table(pyarrow.Table.from_pylist([row]), folder / file)
+        return f"{name}:{folder}"
+
+    return write
+
+
+CHOICES = {"question": "What?", "options": ["A. a cup", "B. a dog", "C. a hen"]}
+VIDEO_ROWS = {
+    "longvideo-reason": ("test.json", {"videos": "1.mp4", "problem": "What?\nA. a cup\nB. a dog", "answer": "B"}),
+    "mvbench": (
+        "action_count.json",
+        {"video": "1.mp4", "question": "How often?", "candidates": ["1", "2", "3"], "answer": "2"},
+    ),
+    "perception-test": (
+        "valid-0.parquet",
+        {"video_name": "1", "question_id": 1, "area": "physics", "reasoning": "", "tag": [], "answer_id": 0} | CHOICES,
+    ),
+    "video-holmes": (
+        "test_Video-Holmes.json",
+        {"video ID": "1", "Question ID": 1, "Question Type": "SR", "Question": "Who?", "Answer": "B"}
+        | {"Options": {"A": "a cup", "B": "a dog"}},
+    ),
+    "video-mme": (
+        "test-0.parquet",
+        {"video_id": "1", "question_id": "1-1", "answer": "B", "duration": "short"} | CHOICES,
+    ),
+    "video-mmmu": ("{}/test-0.parquet", {"id": "dev_Art_1", "answer": "B", "question_type": "perception"} | CHOICES),
+    "vsi-bench": (
+        "test.jsonl",
+        {"id": 1, "dataset": "scannet", "scene_name": "1", "question_type": "route_planning", "ground_truth": "B"}
+        | CHOICES,
+    ),
+}
+"""Video benchmark to the name of a file and one row of it."""
+
+
+def video_file(name: str) -> Callable[[Path, str], str]:
+    """Writes one row of a video benchmark; returns the spec."""
+
+    def write(folder: Path, family: str) -> str:
+        file, row = VIDEO_ROWS[name]
+        for config in ("Perception", "Comprehension", "Adaptation") if "{}" in file else ("",):
+            path = folder / file.format(config)
+            path.parent.mkdir(exist_ok=True)
+            if path.suffix == ".parquet":
+                parquet.write_table(pyarrow.Table.from_pylist([row]), path)
+            else:
+                path.write_text(json.dumps([row] if path.suffix == ".json" else row))
+        return f"{name}:{folder}"
+
+    return write
+
+
+def mmbench_file(folder: Path) -> Path:
+    """One question of MMBench."""
+    fields = {"index": "1", "question": "What?", "A": "cup", "B": "dog", "answer": "B", "category": "count"}
+    fields["image"] = base64.b64encode(png(32)).decode()
+    (folder / "MMBench_DEV_EN.tsv").write_text("\t".join(fields) + "\n" + "\t".join(fields.values()) + "\n")
+    return folder
+
+
+def adatooler_file(folder: Path) -> Path:
+    """A question about two pictures and one about a video, in AdaTooler-V's form."""
+    question = {"problem": "Which?", "problem_type": "multiple choice", "options": ["A. x", "B. y"], "solution": "B"}
+    (folder / "1.png").write_bytes(png(32))
+    rows = [{**question, "data_type": "image", "path": ["1.png"] * 2}, {**question, "data_type": "video", "path": "1"}]
+    (folder / "rl.json").write_text(json.dumps(rows))
+    return folder / "rl.json"
+
+
+def short_folder(folder: Path, family: str) -> Path:
+    """Lengths of three generated tasks, as ``adagym build short`` leaves them."""
+    spec = "vsp-generated:sides=4,n=3"
+    lines = [{"id": task.id, "index": i, "tokens": 300} for i, task in enumerate(load_tasks(spec, family))]
+    (folder / "config.json").write_text(json.dumps({"family": family, "tasks": spec}))
+    (folder / "lengths.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    return folder
+
+
 SPECS: dict[str, Callable[[Path, str], str]] = {
     "blink-jigsaw": lambda folder, family: f"blink-jigsaw:{blink_file(folder)}",
     "gui": lambda folder, family: "gui:n=14",
     "guichat": lambda folder, family: f"guichat:{guichat_file(folder)}",
     "images": lambda folder, family: "images:side=320,n=5",
+    "mmbench": lambda folder, family: f"mmbench:{mmbench_file(folder)}",
+    **{name: image_file(name) for name in IMAGE_ROWS},
+    **{name: video_file(name) for name in VIDEO_ROWS},
     "jigsaw": lambda folder, family: "jigsaw:n=8",
     "webmmu": lambda folder, family: f"webmmu:{webmmu_file(folder)}",
     "jigsaw-coco": lambda folder, family: f"jigsaw-coco:{jigsaw_coco_file(folder)}",
     "hr-bench": lambda folder, family: f"hr-bench:{hr_file(folder)}",
     "vsp-generated": lambda folder, family: "vsp-generated:sides=4-5,n=30",
+    "video": lambda folder, family: "video:n=10",
+    "video-clips": lambda folder, family: "video-clips:n=3",
     "vstar": lambda folder, family: "vstar:side=320,difficulty=easy,n=6",
     "vstar-bench": lambda folder, family: f"vstar-bench:{vstar_folder(folder)}",
     "vsp": lambda folder, family: f"vsp:{benchmark_folder(folder, family)}",
     "scored": lambda folder, family: f"scored:{scored_folder(folder, family)}",
+    "adatooler": lambda folder, family: f"adatooler:{adatooler_file(folder)}",
+    "short": lambda folder, family: f"short:{short_folder(folder, family)}",
 }
 """A spec of each task source, given a folder to write in."""
 
 
 FAMILIES_OF = {
+    "adatooler": ("image_qa", "video_qa"),
     "gui": ("gui_qa",),
     "guichat": ("gui_qa",),
     "webmmu": ("gui_qa",),
     "hr-bench": ("vstar",),
     "images": ("image_qa",),
+    "mmbench": ("image_qa",),
+    **{name: ("image_qa",) for name in IMAGE_ROWS},
+    **{name: ("video_qa",) for name in VIDEO_ROWS},
+    "video": ("video_qa",),
+    "video-clips": ("video_qa",),
     "vstar": ("vstar",),
     "vstar-bench": ("vstar",),
     "blink-jigsaw": ("jigsaw",),

@@ -122,7 +122,8 @@ def _extract_all(
     from adagym.errors import DataError, UsageError
     from adagym.video.extract import extract
 
-    written, bad = 0, {}
+    written = 0
+    bad: dict[Path, str] = {}
     if not waiting:
         return written, bad
     with StepBar(console, "videos", len(waiting)) as advance:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import tyro
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from adagym.algos.curation.prompts import GroupReport, PromptLength
     from adagym.envs.base import ToolEnv
     from adagym.policies.encoding import Encoder
+    from adagym.protocol.base import PromptStyle
     from adagym.types import Task
 
 SUMMARY = "summary.json"
@@ -96,7 +97,8 @@ class BuildShort:
         shown: dict[str, Any] = {} if self.frames is None else {"frames": self.frames}
         if shown and environment.family != "video_qa":
             raise UsageError(f"`{self.env}` shows no videos; leave out --frames.")
-        return environment(source, dialect=self.dialect, prompt=self.prompt, **shown), source, n  # type: ignore[arg-type]  # the environment checks the prompt's style
+        style = cast("PromptStyle", self.prompt)  # the environment checks it
+        return environment(source, dialect=self.dialect, prompt=style, **shown), source, n
 
     def _measure(
         self, env: ToolEnv, source: Sequence[Task], n: int, encoder: Encoder, console: Console

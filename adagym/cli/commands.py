@@ -4,8 +4,8 @@ Each command is a frozen dataclass: its fields are the options, its docstring is
 the work. Only the module of the chosen command is imported, and a command imports what is heavy inside
 ``run``, so that help and mistakes answer at once.
 
-Exit codes: 0 done; 1 done, and something is wrong (``doctor``, ``replay``, a training run that stopped
-itself); 2 the caller can mend it; 130 interrupted.
+Exit codes: 0 done; 1 done, and something is wrong (``doctor``, ``replay``, ``build frames``, a
+training run that stopped itself); 2 the caller can mend it; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -36,6 +36,10 @@ COMMANDS.register("list", "adagym.cli.list:List", summary="everything registered
 COMMANDS.register("play", "adagym.cli.play:Play", summary="play an environment yourself, in the terminal")
 COMMANDS.register("eval", "adagym.cli.eval:Eval", summary="play tasks with an agent and measure how it did")
 COMMANDS.register("build gui", "adagym.cli.build:BuildGUI", summary="render pages of UI kits, to ask about screens")
+COMMANDS.register("build frames", "adagym.cli.build:BuildFrames", summary="write frames of videos as pictures")
+COMMANDS.register(
+    "build short", "adagym.cli.build_short:BuildShort", summary="measure prompts, and leave out those that are too long"
+)
 COMMANDS.register(
     "curate", "adagym.cli.curate:Curate", summary="make cold-start data: real calls, mistakes, corrections"
 )

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
+from pathlib import Path
 from typing import Literal
 
 State = Literal["ok", "note", "missing", "broken"]
@@ -31,13 +32,21 @@ class Finding:
 class Doctor:
     """Show versions, installed extras, the terminal, threads, and whether the embedded model loads.
 
-    Missing extras are listed with their pip line. The exit code is 1 only if something installed is broken.
+    Missing extras are listed with their pip line. The exit code is 1 only if something installed is broken. With --data
+    the report is about a folder of benchmarks instead.
 
     Example: adagym doctor
     """
 
+    data: Path | None = None
+    """Say which benchmarks this folder holds, how to play them, and what of them is missing."""
+
     def run(self) -> int:
         """Print the report."""
+        if self.data is not None:
+            from adagym.cli.doctor_data import report
+
+            return report(self.data)
         from rich.console import Console
         from rich.table import Table
         from rich.text import Text

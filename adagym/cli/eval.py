@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,6 +46,8 @@ class Eval:
     """Preset that scores the episodes; `adagym list presets` shows them."""
     tools: str | None = None
     """Tools offered, joined by commas; none for no tools. Default: the environment's."""
+    frames: str | None = None
+    """Frames shown of a video, such as 8, fps=1 or most=32,pixels=100000. Default: the environment's."""
     adaptive: str | None = None
     """names, or names,fields,errors: tools under other names in every episode. Default: their own names."""
 
@@ -53,6 +56,8 @@ class Eval:
         from rich.console import Console
         from rich.table import Table
 
+        from adagym.envs import ENVS
+        from adagym.errors import UsageError
         from adagym.evals.runner import EvalConfig, evaluate
         from adagym.evals.summary import rows
 
@@ -65,6 +70,10 @@ class Eval:
         }
         if self.tools is not None:
             env_kwargs["tools"] = [] if self.tools == "none" else self.tools.split(",")
+        if self.frames is not None:
+            if "frames" not in inspect.signature(ENVS.load(self.env)).parameters:
+                raise UsageError(f"`--frames` is for videos, and `{self.env}` shows none. Leave it out.")
+            env_kwargs["frames"] = self.frames
         config = EvalConfig(self.env, self.agent, self.tasks, self.n, self.seed, env_kwargs)
         console = Console()
         with _Tally(console) as tally:

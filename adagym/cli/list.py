@@ -10,7 +10,9 @@ import tyro
 
 from adagym.registry import Registry
 
-Kind = Literal["all", "envs", "tasks", "tools", "rewards", "presets", "agents", "dialects", "readers", "pointers"]
+Kind = Literal[
+    "all", "envs", "tasks", "tools", "rewards", "presets", "agents", "dialects", "readers", "pointers", "scorers"
+]
 
 REGISTRIES: dict[str, str] = {
     "envs": "adagym.envs:ENVS",
@@ -22,6 +24,7 @@ REGISTRIES: dict[str, str] = {
     "dialects": "adagym.protocol:DIALECTS",
     "readers": "adagym.tools.reading:READERS",
     "pointers": "adagym.tools.pointing:POINTERS",
+    "scorers": "adagym.evals.scorers:SCORERS",
 }
 """Where each kind's registry is."""
 

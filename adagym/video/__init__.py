@@ -12,6 +12,8 @@ from adagym.video.budget import FrameBudget
 
 KINDS: Registry[Callable[[str], Video]] = Registry("video")
 """What stands before the first colon of a reference, to what opens the rest of it."""
+KINDS.register("frames", "adagym.video.folder:open_frames", summary="a folder or JSON list of pictures, `,fps=3`")
+KINDS.register("part", "adagym.video.part:open_part", summary="`START-END:VIDEO`, a stretch of a video, in seconds")
 KINDS.register("made", "adagym.envs.tasks.video_scene:open_made", summary="drawn frame by frame by `video` tasks")
 
 OPEN = 8

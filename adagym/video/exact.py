@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from adagym.errors import DataError, require
 from adagym.types import Array
@@ -18,6 +19,8 @@ THREADS = 8
 """Most threads that decode one video; each holds frames of its own."""
 FAR = 300
 """Packets that are read and thrown away rather than sought past: a seek empties the decoder first."""
+SHORT = 16
+"""Packets that are decoded though nothing needs them: leaving out a stretch also empties the decoder."""
 BACK = (0.0, 2.0, 20.0)
 """Seconds before a key frame to seek to, one after the other, in files that are found too late."""
 
@@ -35,22 +38,13 @@ class ExactReader:
 
     def __init__(self, path: str) -> None:
         self._av: ModuleType = require("av", "video")
-        try:
-            self._container: Any = self._av.open(os.path.abspath(path), metadata_errors="ignore")
-        except self._av.FFmpegError as error:
-            raise DataError("it is not a video, or it is damaged") from error
-        streams = [stream for stream in self._container.streams.video if not _is_cover(stream)]
-        if not streams:
-            raise DataError("it holds no pictures, only sound or data")
-        self._stream = streams[0]
-        self._stream.thread_type = "AUTO"
-        self._codec = self._stream.codec_context
-        self._codec.thread_count = min(THREADS, os.cpu_count() or 1)
+        self._path = os.path.abspath(path)
         self._turns: int | None = None
         self._stamps: list[int] = []
         self._position: dict[int, int] = {}
+        self._load()
         self.stamps = self._scan()
-        self.ordered = "avi" not in self._container.format.name
+        self.ordered: bool = "avi" not in self._container.format.name
         """Whether the container stores time stamps; AVI stores an order only, which decoders get wrong."""
 
     @property
@@ -78,7 +72,21 @@ class ExactReader:
         """
         needed = np.flatnonzero(self.stamps.needed(wanted))
         for run in np.split(needed, np.flatnonzero(np.diff(needed) > FAR) + 1):
-            yield from self._run(run.tolist(), set(wanted))
+            yield from self._run(run, set(wanted))
+
+    def _load(self) -> None:
+        try:
+            self._container: Any = self._av.open(self._path, metadata_errors="ignore")
+        except self._av.FFmpegError as error:
+            raise DataError("it is not a video, or it is damaged") from error
+        streams = [stream for stream in self._container.streams.video if not _is_cover(stream)]
+        if not streams:
+            raise DataError("it holds no pictures, only sound or data")
+        self._stream = streams[0]
+        self._stream.thread_type = "AUTO"
+        self._codec = self._stream.codec_context
+        if (os.cpu_count() or 1) >= THREADS:  # below that FFmpeg's own choice, one more than there are cores
+            self._codec.thread_count = THREADS
 
     def _scan(self) -> Stamps:
         """Read every packet's stamp without decoding it."""
@@ -98,42 +106,56 @@ class ExactReader:
         base = float(self._stream.time_base)
         return Stamps.of(np.array(stamps, np.int64) * base, keys, float(rate) if rate else None)
 
-    def _run(self, run: list[int], wanted: set[int]) -> Iterator[tuple[int, Array]]:
+    def _run(self, run: NDArray[np.intp], wanted: set[int]) -> Iterator[tuple[int, Array]]:
         """Decode the needed packets among neighbours."""
-        needed = set(run)
+        stretches = np.split(run, np.flatnonzero(np.diff(run) > SHORT) + 1)
+        bounds = [(int(stretch[0]), int(stretch[-1])) for stretch in stretches]
         order = self.stamps.order
-        for packet in self._packets(run[0]):
-            at = self._position.get(_stamp(packet), -1)
-            if at in needed:
+        first, last = bounds.pop(0)
+        for at, packet in self._packets(first):
+            if at > last:
+                yield from self._pictures(None, wanted)
+                if not bounds:
+                    return
+                self._codec.flush_buffers()
+                first, last = bounds.pop(0)
+            if at >= first:
                 # The decoder passes over frames that no other refers to, unless one is wanted.
                 self._codec.skip_frame = "DEFAULT" if int(order[at]) in wanted else "NONREF"
                 yield from self._pictures(packet, wanted)
-            if at >= run[-1]:
-                break
         yield from self._pictures(None, wanted)
 
-    def _packets(self, first: int) -> Iterable[Any]:
-        """Packets from a place in the file on, or from a little before it."""
-        begin = min(self._stamps)
-        stamp = self._stamps[first] if first else begin
+    def _packets(self, first: int) -> Iterator[tuple[int, Any]]:
+        """Packets from a place in the file on, or from a little before it, each with its place."""
         for back in BACK:
-            target = max(begin, stamp - int(back / float(self._stream.time_base)))
+            target = self._stamps[first] - int(back / float(self._stream.time_base))
             try:
-                self._container.seek(target, stream=self._stream)
+                self._container.seek(max(min(self._stamps), target), stream=self._stream)
                 packets = self._container.demux(self._stream)
                 head = next(packets, None)
             except self._av.FFmpegError:
                 continue
-            if head is not None and self._position.get(_stamp(head), first + 1) <= first:
-                return itertools.chain([head], self._until_damage(packets))
-        self._container.seek(begin, stream=self._stream)
-        return self._until_damage(self._container.demux(self._stream))
+            at = -1 if head is None else self._place(head, -1)
+            if 0 <= at <= first:
+                return self._numbered(itertools.chain([head], packets))
+        self._container.close()
+        self._load()
+        return self._numbered(self._container.demux(self._stream))
 
-    def _until_damage(self, packets: Iterable[Any]) -> Iterator[Any]:
+    def _numbered(self, packets: Iterable[Any]) -> Iterator[tuple[int, Any]]:
+        """Packets with their places. Some containers store a stamp for some packets only."""
+        at = -1
         try:
-            yield from packets
+            for packet in packets:
+                if packet.size:
+                    at = self._place(packet, at + 1)
+                    yield at, packet
         except self._av.FFmpegError:
             return
+
+    def _place(self, packet: Any, otherwise: int) -> int:
+        stamp = _stamp(packet)
+        return otherwise if stamp is None else self._position.get(stamp, otherwise)
 
     def _pictures(self, packet: Any, wanted: set[int]) -> Iterator[tuple[int, Array]]:
         """The wanted frames that come out when a packet goes in; at the end, those that are left."""

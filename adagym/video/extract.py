@@ -19,9 +19,8 @@ from PIL import Image
 from adagym.errors import UsageError
 from adagym.types import Array
 from adagym.video import FrameBudget, Video, open_video
+from adagym.video.index import INDEX, read_index
 
-INDEX = "frames.json"
-"""The index beside the frames; its ``times`` are the seconds of the frames, in their order."""
 PART = ".part"
 """What a folder's name ends in while it is being written."""
 SUFFIXES = (".mp4", ".avi", ".mkv", ".mov", ".webm", ".m4v", ".flv", ".mpg", ".mpeg", ".wmv", ".gif", ".3gp", ".ts")
@@ -85,15 +84,6 @@ def is_done(folder: Path, extraction: Extraction) -> bool:
             "Choose another folder with --out."
         )
     return True
-
-
-def read_index(folder: Path) -> Mapping[str, Any] | None:
-    """The index of a folder of frames; None where there is none that can be read."""
-    try:
-        index = json.loads((folder / INDEX).read_text("utf-8"))
-    except (OSError, ValueError):
-        return None
-    return index if isinstance(index, dict) else None
 
 
 def extract(source: Path, folder: Path, extraction: Extraction) -> int:

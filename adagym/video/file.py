@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from importlib.util import find_spec
 from typing import Protocol
 
 import numpy as np
@@ -62,7 +62,8 @@ class VideoFile(Video):
         self._lock = threading.Lock()
         self._owner = FrameCache.owner()
         self._reader = _open(self._path)
-        self._times = self._reader.stamps.seconds - self._reader.stamps.seconds[0]
+        seconds = self._reader.stamps.seconds
+        self._times: NDArray[np.float64] = seconds - seconds[0]
         self._times.setflags(write=False)
         self._size: tuple[int, int] | None = None
 
@@ -135,9 +136,9 @@ class VideoFile(Video):
     def _stand_in(self, index: int) -> Array:
         """The last frame before one that cannot be decoded."""
         first = int(np.searchsorted(self._times, self._times[index] - STALE))
-        found = None
-        for _, found in self._decode(range(first, index + 1)):
-            pass
+        found: Array | None = None
+        for _, frame in self._decode(range(first, index + 1)):
+            found = frame
         if found is None:
             raise DataError(
                 f"The video `{self._path}` cannot be decoded at {self._times[index]:.2f} s: it is damaged there. "
@@ -180,7 +181,7 @@ def _open(path: str) -> Reader:
 
 
 def _reader(path: str) -> Reader:
-    if importlib.util.find_spec("av"):
+    if find_spec("av"):
         from adagym.video.exact import ExactReader
 
         exact = ExactReader(path)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Stamps:
     """Seconds that a frame usually lasts."""
 
     @classmethod
-    def of(cls, seconds: Sequence[float], keys: Sequence[bool], fps: float | None = None) -> Stamps:
+    def of(cls, seconds: ArrayLike, keys: Sequence[bool], fps: float | None = None) -> Stamps:
         """Sort the stamps of packets; a stamp that occurs twice is one frame.
 
         Args:

@@ -114,7 +114,7 @@ class Desk:
 
 
 def spoil(call: ToolCall, name: str, extent: Sequence[int]) -> ToolCall:
-    """The same call with one argument wrong: a picture that is not there, a place outside, or nothing at all.
+    """The same call with one argument wrong: a picture that is not there, a place or number outside, or nothing at all.
 
     Args:
         call: A call that would succeed.
@@ -128,6 +128,8 @@ def spoil(call: ToolCall, name: str, extent: Sequence[int]) -> ToolCall:
     elif isinstance(value, list) and len(value) in (2, 4) and all(isinstance(item, int) for item in value):
         # A point or a box, whose second number and fourth number count from the top.
         arguments[name] = [item + extent[0] * (place % 2) for place, item in enumerate(value)]
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        arguments[name] = -1
     else:
         del arguments[name]
     return ToolCall(call.name, arguments)

@@ -6,7 +6,7 @@ the ground at the same place: the right one looks like what is there.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -14,25 +14,41 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from adagym.digest import image_digest
+from adagym.tools.memory import Memory
 from adagym.tools.objects import OBJECTS
 from adagym.types import Array
 
 Box = tuple[int, int, int, int]
 """``(x1, y1, x2, y2)`` in pixels; the last two are exclusive."""
+Recognised = tuple[str, Box, Box | None]
+"""An object's name, its box, and that of its tag if it has one."""
 Floats = NDArray[np.float32]
+
+_FEWEST = 3
+"""Fewest pictures from which it can be told what moves."""
 
 _MOST = 25
 """Pictures that a ground is made of; of more, some at even distances."""
 _MOVED = 12
 """Levels by which a pixel differs from the ground where something is before it."""
-_LEAST = 12
+_LEAST = 8
 """Fewest pixels of something, in a picture of 50,000; for larger ones as many times more as they are larger."""
 _LIKE = 0.5
 """Largest share of the difference from the ground that painting the right object may leave."""
-_CLOSER = 8
+_PALE = 110
+"""Least level of a tag's darkest channel, in the middle; its letters darken it where it is small."""
+_SURE, _CLEARLY = 0.3, 0.6
+"""What the first look may leave at most, also as a share of what the second best leaves, to be enough."""
+_CLOSER = 5
 """Objects that are looked at again after a first look."""
+_SIDE = 64
+"""Longer side of the pictures of objects that are painted, in pixels."""
 _SHAPE = 1.6
 """How many times as long or as wide as its outline an object may be at the first look."""
+
+
+_known: Memory[tuple[str, ...], tuple[Recognised | None, ...]] = Memory(64)
 
 
 @dataclass(frozen=True)
@@ -47,7 +63,7 @@ class Look:
 class Sighting:
     """An object at a moment."""
 
-    seconds: float
+    look: Look
     name: str
     x: float
     y: float
@@ -55,26 +71,40 @@ class Sighting:
     tag: tuple[float, float, float, float] | None
     """A tag beside it, as shares of the sides: ``(x1, y1, x2, y2)``."""
 
+    @property
+    def seconds(self) -> float:
+        """The moment."""
+        return self.look.seconds
+
 
 def sightings(looks: Sequence[Look]) -> list[Sighting]:
     """What is seen in pictures, in order of time; at most one object in each.
 
     Args:
-        looks: Pictures of one or several sizes. A size of which there are fewer than three is left out.
+        looks: Pictures of one or several sizes. A size of which there are fewer than three is left
+            out.
     """
     sizes: dict[tuple[int, ...], list[Look]] = {}
     for look in looks:
         sizes.setdefault(look.image.shape, []).append(look)
-    found = []
-    for same in sizes.values():
-        if len(same) < 3:
-            continue
-        ground = ground_of([look.image for look in same])
-        for look in same:
-            seen = recognise(look.image, ground)
-            if seen is not None:
-                found.append(_sighting(look, *seen))
+    found = [
+        _sighting(look, *seen)
+        for same in sizes.values()
+        if len(same) >= _FEWEST
+        for look, seen in zip(same, _recognised([look.image for look in same]), strict=True)
+        if seen is not None
+    ]
     return sorted(found, key=lambda sighting: sighting.seconds)
+
+
+def _recognised(images: Sequence[Array]) -> tuple[Recognised | None, ...]:
+    """What is in each picture of one size; remembered, since an expert looks at the same pictures turn after turn."""
+
+    def search() -> tuple[Recognised | None, ...]:
+        ground = ground_of(images)
+        return tuple(recognise(image, ground) for image in images)
+
+    return _known.get(tuple(map(image_digest, images)), search)
 
 
 def ground_of(images: Sequence[Array]) -> Array:
@@ -85,7 +115,7 @@ def ground_of(images: Sequence[Array]) -> Array:
     return np.asarray(np.partition(some, middle, axis=0)[middle], np.uint8)
 
 
-def recognise(image: Array, ground: Array) -> tuple[str, Box, Box | None] | None:
+def recognise(image: Array, ground: Array) -> Recognised | None:
     """The object in a picture, its box and the box of its tag; None if there is none that is known."""
     best: tuple[float, str, Box] | None = None
     boxes = moved(image, ground)
@@ -122,6 +152,8 @@ def _nearest(image: Array, ground: Array, box: Box) -> tuple[float, str]:
         name for name, item in OBJECTS.items() if 1 / _SHAPE < ratio / (item.width / item.height) < _SHAPE
     ]
     first = sorted((_left(image, ground, name, box), name) for name in known)[:_CLOSER]
+    if len(first) > 1 and first[0][0] < _SURE and first[0][0] < _CLEARLY * first[1][0]:
+        return first[0]
     near = [(x1 + a, y1 + b, x2 + c, y2 + d) for a, b, c, d in _SHIFTS]
     closer = [
         (_left(image, ground, name, other), name) for _, name in first for other in near if _inside(other, image)
@@ -153,24 +185,26 @@ def _weighed(name: str, width: int, height: int) -> Floats:
 
 @lru_cache(maxsize=256)
 def _full(name: str) -> Floats:
+    """The same, not larger than it is ever seen in small frames."""
     rgba = OBJECTS[name].load().astype(np.float32)
     alpha = rgba[..., 3:] / 255
-    return np.dstack([rgba[..., :3] * alpha, alpha]).astype(np.float32)
+    weighed = np.dstack([rgba[..., :3] * alpha, alpha]).astype(np.float32)
+    scale = _SIDE / max(weighed.shape[:2])
+    size = max(1, round(weighed.shape[1] * scale)), max(1, round(weighed.shape[0] * scale))
+    return np.asarray(cv2.resize(weighed, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _is_tag(image: Array, box: Box) -> bool:
-    """Whether something is white and about two and a half times as wide as high."""
+    """Whether something is pale and about two and a half times as wide as high."""
     x1, y1, x2, y2 = box
     part = image[y1:y2, x1:x2]
-    return 1.5 < (x2 - x1) / (y2 - y1) < 4 and float(np.median(part.min(axis=2))) > 170
+    return 1.5 < (x2 - x1) / (y2 - y1) < 4 and float(np.median(part.min(axis=2))) > _PALE
 
 
 def _sighting(look: Look, name: str, box: Box, tag: Box | None) -> Sighting:
     height, width = look.image.shape[:2]
     shares = None if tag is None else (tag[0] / width, tag[1] / height, tag[2] / width, tag[3] / height)
-    return Sighting(
-        look.seconds, name, (box[0] + box[2]) / 2 / width, (box[1] + box[3]) / 2 / height, shares
-    )
+    return Sighting(look, name, (box[0] + box[2]) / 2 / width, (box[1] + box[3]) / 2 / height, shares)
 
 
 def appearances(seen: Sequence[Sighting], pause: float) -> list[list[Sighting]]:
@@ -206,7 +240,3 @@ def along(seen: Sequence[Sighting], way: Sequence[tuple[float, float]]) -> float
         least = np.minimum.accumulate(least) + off
     return float(least.min()) / max(1, len(seen))
 
-
-def names_known(names: Mapping[str, str]) -> bool:
-    """Whether all of them are objects."""
-    return all(name in OBJECTS for name in names)

@@ -99,18 +99,23 @@ def glance(image: Array, asked: Search) -> str:
     height, width = image.shape[:2]
     small = cv2.resize(image, (THUMBNAIL, max(1, round(height * THUMBNAIL / width))), interpolation=cv2.INTER_AREA)
     seen = np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
-    points = [locate(seen, name, "objects") for name in asked.names]
+    return by_sight(seen, asked) or asked.guess
+
+
+def by_sight(image: Array, asked: Search) -> str | None:
+    """Answer from a picture without tools, by the same rules; None if what is asked about is not found."""
+    points = [locate(image, name, "objects") for name in asked.names]
     if not all(points):
-        return asked.guess
+        return None
     if asked.kind == "relation":
         return compare(points[0][0], points[1][0], asked.options)
     point = points[0][0]
     box = around(point, image)
-    crop, place = cut(seen, box), [point[0] - box[0], point[1] - box[1]]
+    crop, place = cut(image, box), [point[0] - box[0], point[1] - box[1]]
     if asked.kind != "text":
         return look(crop, place, asked)
     tag = below(point, size_of(asked.names[0], crop, place), image)
-    texts = [(line.text, line.box) for line in read_text(cut(seen, tag))]
+    texts = [(line.text, line.box) for line in read_text(cut(image, tag))]
     return read(texts, [point[0] - tag[0], point[1] - tag[1]], asked)
 
 

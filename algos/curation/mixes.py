@@ -44,6 +44,16 @@ GUI = Mix(
 )
 """Questions about screens; the counts are ours."""
 
+VIDEO = Mix(
+    {"video_qa": {"direct": 250, "reflect1": 140, "reflect2": 60, "tool_failure": 50, "fallback": 50, "no_tool": 50}}
+)
+"""Questions about videos; the counts are ours."""
+
+VSTAR = Mix(
+    {"vstar": {"direct": 250, "reflect1": 140, "reflect2": 60, "tool_failure": 50, "fallback": 50, "no_tool": 50}}
+)
+"""Visual search; the counts are ours."""
+
 ADAREASONER_JIGSAW = Mix(
     {"jigsaw": {"direct": 200, "reflect1": 140, "reflect2": 60, "fallback": 100, "no_tool": 100}},
 )
@@ -52,6 +62,8 @@ many tries the first need; that division is ours."""
 
 MIXES: Registry[Mix] = Registry("curation")
 MIXES.register("gui", "adagym.algos.curation.mixes:GUI", summary="questions about screens, a part looked at first")
+MIXES.register("video", "adagym.algos.curation.mixes:VIDEO", summary="questions about videos, a part watched closely")
+MIXES.register("vstar", "adagym.algos.curation.mixes:VSTAR", summary="visual search, some in wrong places first")
 MIXES.register(
     "adareasoner-jigsaw", "adagym.algos.curation.mixes:ADAREASONER_JIGSAW", summary="AdaReasoner's counts for Jigsaw"
 )

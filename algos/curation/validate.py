@@ -58,7 +58,10 @@ def has_thought(step: Step, dialect: str) -> bool:
 
 
 def _pictures_match(trajectory: Trajectory) -> bool:
-    """Whether the conversation shows the task's pictures, then those of the results, named in order."""
+    """Whether the conversation shows the task's pictures, frames of its video, then those of the results, in order."""
     blocks = [b for message in trajectory.messages for b in message.content if isinstance(b, ImageBlock)]
-    expected = len(trajectory.task.images) + sum(len(step.observation["images"]) for step in trajectory.steps)
-    return [block.name for block in blocks] == [f"img_{number}" for number in range(1, expected + 1)]
+    own = len(trajectory.task.images)
+    first = sum(len(message.images) for message in trajectory.messages[:2])
+    expected = first + sum(len(step.observation["images"]) for step in trajectory.steps)
+    begun = first == own if trajectory.task.video is None else first > own
+    return begun and [block.name for block in blocks] == [f"img_{number}" for number in range(1, expected + 1)]

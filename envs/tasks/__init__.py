@@ -55,6 +55,55 @@ SOURCES.register(
     "video", "adagym.envs.tasks.video:VideoGenerated", summary="drawn videos in which objects come, move and go"
 )
 SOURCES.register(
+    "video-clips",
+    "adagym.envs.tasks.video_clips:VideoClips",
+    summary="video-clips[:DIR], what follows from any video files, to try out reading",
+)
+SOURCES.register(
+    "adatooler",
+    "adagym.envs.tasks.adatooler:AdaTooler",
+    summary="adatooler:FILE, AdaTooler-V's data for training and evaluation (JSON, parquet)",
+)
+SOURCES.register(
+    "short", "adagym.envs.tasks.short:Short", summary="short:DIR, tasks that `adagym build short` found short enough"
+)
+SOURCES.register(
+    "mvbench", "adagym.envs.tasks.mvbench:MVBench", summary="mvbench:DIR, MVBench's 20 tasks (JSON, Parquet; videos)"
+)
+SOURCES.register(
+    "video-mme", "adagym.envs.tasks.video_mme:VideoMME", summary="video-mme:DIR, Video-MME (Parquet, JSON; videos)"
+)
+SOURCES.register(
+    "video-mmmu", "adagym.envs.tasks.video_mmmu:VideoMMMU", summary="video-mmmu:DIR, Video-MMMU (Parquet; videos)"
+)
+SOURCES.register(
+    "vsi-bench", "adagym.envs.tasks.vsi_bench:VSIBench", summary="vsi-bench:DIR, VSI-Bench (Parquet, JSON lines; videos)"
+)
+SOURCES.register(
+    "longvideo-reason",
+    "adagym.envs.tasks.longvideo_reason:LongVideoReason",
+    summary="longvideo-reason:DIR, LongVideo-Reason (JSON lines, Parquet; videos)",
+)
+SOURCES.register(
+    "perception-test",
+    "adagym.envs.tasks.perception_test:PerceptionTest",
+    summary="perception-test:DIR, Perception Test's questions with options (JSON, Parquet; videos)",
+)
+SOURCES.register(
+    "video-holmes", "adagym.envs.tasks.video_holmes:VideoHolmes", summary="video-holmes:DIR, Video-Holmes (JSON; videos)"
+)
+SOURCES.register("infovqa", "adagym.envs.tasks.infovqa:InfoVQA", summary="infovqa:DIR, InfographicVQA (parquet)")
+SOURCES.register("mathvista", "adagym.envs.tasks.mathvista:MathVista", summary="mathvista:DIR, MathVista (parquet)")
+SOURCES.register("mmbench", "adagym.envs.tasks.mmbench:MMBench", summary="mmbench:DIR, MMBench with copies (tsv)")
+SOURCES.register("mme", "adagym.envs.tasks.mme:MME", summary="mme:DIR, pairs of yes and no questions (parquet)")
+SOURCES.register(
+    "mmsi-bench", "adagym.envs.tasks.mmsi_bench:MMSIBench", summary="mmsi-bench:DIR, space over pictures (parquet)"
+)
+SOURCES.register("mmstar", "adagym.envs.tasks.mmstar:MMStar", summary="mmstar:DIR, MMStar (parquet)")
+SOURCES.register(
+    "spar-bench", "adagym.envs.tasks.spar_bench:SPARBench", summary="spar-bench:DIR, SPAR-Bench or Tiny (parquet)"
+)
+SOURCES.register(
     "scored", "adagym.envs.tasks.scored:Scored", summary="scored:DIR, tasks with the scores `adagym benefit` gave them"
 )
 

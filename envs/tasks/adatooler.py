@@ -6,6 +6,7 @@ how its answer is judged, ``delta_s`` arrives at the reward, and a file is only 
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -213,7 +214,7 @@ def _wanted() -> str:
 
 def _video(files: Sequence[str]) -> str:
     """A reference to the video: a file, a folder of frames, or frames in order."""
-    return files[0] if len(files) == 1 else f"frames:{'|'.join(files)}"
+    return files[0] if len(files) == 1 else f"frames:{json.dumps(files)}"
 
 
 def _prompt(record: Record, pictures: int) -> str:

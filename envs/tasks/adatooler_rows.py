@@ -196,7 +196,7 @@ def _guessed(solution: str, choices: tuple[str, ...]) -> AnswerType:
 
 def _options(value: object) -> tuple[str, ...]:
     """Options without their letters, which must be in order where there are some."""
-    if value is None or value == "":
+    if value in (None, "", []):
         return ()
     if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
         raise Unusable("options that are not a list of texts")

@@ -73,8 +73,7 @@ def ask_text(draw: Draw, count: int) -> Puzzle:
     """What is written on its tag? The wrong codes are on tags in the other pictures."""
     names, codes = draw.pick(draw.names, OPTIONS), [draw.code() for _ in range(OPTIONS)]
     placed = {
-        place: (draw.wish(name, code=code),)
-        for place, name, code in zip(_some(draw, count), names, codes, strict=True)
+        place: (draw.wish(name, code=code),) for place, name, code in zip(_some(draw, count), names, codes, strict=True)
     }
     text = f"Which code is written on the tag below the {names[0]}?"
     return Puzzle(text, codes[0], tuple(codes[1:]), tuple(names), _placed(count, placed))

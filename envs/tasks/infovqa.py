@@ -1,8 +1,9 @@
 """InfoVQA (arXiv 2104.12756): questions about infographics, answered in a few words and scored by ANLS.
 
-The Parquet files (configuration ``InfographicVQA``) have ``questionId, question, answers, answer_type, image, data_split``.
-The answers of the test split are withheld: its episodes can be played and saved, but not scored. An answer whose edit
-distance is exactly half of the length scores 0, as ANLS is defined; the code of lmms-eval gives it 0.5.
+The Parquet files (configuration ``InfographicVQA``) have ``questionId, question, answers, answer_type, image,
+data_split``. The answers of the test split are withheld: its episodes can be played and saved, but not scored. An
+answer whose edit distance is exactly half of the length scores 0, as ANLS is defined; the code of lmms-eval gives it
+0.5.
 """
 
 from __future__ import annotations

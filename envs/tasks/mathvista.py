@@ -1,4 +1,4 @@
-"""MathVista (arXiv 2310.02255): mathematical questions about pictures; with options, or answered by a number, list or text.
+"""MathVista (arXiv 2310.02255): mathematical questions about pictures, with options or without.
 
 The Parquet files have ``pid, question, decoded_image, choices, unit, precision, answer, question_type, answer_type,
 metadata``. The answers of the test split are not published: its episodes can be played and saved, but not scored.
@@ -21,8 +21,8 @@ from adagym.envs.tasks.records import (
     Records,
     check_family,
     found_file,
-    lettered_prompt,
     letter_of,
+    lettered_prompt,
     one_of,
 )
 from adagym.envs.tasks.row_picture import RowPicture

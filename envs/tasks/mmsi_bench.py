@@ -1,7 +1,7 @@
 """MMSI-Bench (arXiv 2505.23764): 1,000 questions about space over two pictures or more.
 
-``MMSI_Bench.parquet`` has ``id, images, question_type, question, answer, thought``. Its pictures are lists of plain JPEG
-bytes, not the structs of other sets, and its options are part of the question, which is shown as it is. Types of
+``MMSI_Bench.parquet`` has ``id, images, question_type, question, answer, thought``. Its pictures are lists of plain
+JPEG bytes, not the structs of other sets, and its options are part of the question, which is shown as it is. Types of
 questions are written with different dashes, which would count as different types; they are made alike here. Options
 keep their order: the circular variant of other suites gives other figures.
 """

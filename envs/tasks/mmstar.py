@@ -1,4 +1,4 @@
-"""MMStar (arXiv 2403.20330): 1,500 questions that cannot be answered without the picture, 250 of each of six categories.
+"""MMStar (arXiv 2403.20330): 1,500 questions that need the picture, 250 of each of six categories.
 
 ``mmstar.parquet`` has ``index, question, image, answer, category, l2_category, meta_info``; the options are part of the
 question, which is shown as it is. The benchmark's own figure is the plain accuracy over all questions. lmms-eval takes

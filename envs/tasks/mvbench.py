@@ -20,7 +20,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from adagym.envs.tasks.media import inside
-from adagym.envs.tasks.records import Record, plain_options, read_records, some_of
+from adagym.envs.tasks.records import Record, read_records, some_of
 from adagym.envs.tasks.video_records import ENDINGS, VideoRecords, part
 from adagym.errors import DataError
 from adagym.types import Task
@@ -101,7 +101,7 @@ class MVBench(VideoRecords):
         super().__init__(family, records, folder, present_only)
 
     def _task(self, index: int, record: Record) -> Task:
-        choices = plain_options(record["candidates"])
+        choices, answer = [str(option).strip() for option in record["candidates"]], str(record["answer"]).strip()
         path = self._video(record)
         frames = path.is_dir() or not path.name.endswith(ENDINGS)
         start, end = record.get("start"), record.get("end")
@@ -111,7 +111,7 @@ class MVBench(VideoRecords):
             f"mvbench/{record['task']}/{record['number']}",
             str(record["question"]),
             choices,
-            plain_options([*record["candidates"], record["answer"]])[-1],
+            choices.index(answer) if answer in choices else answer,
             reference if cut else part(reference, start, end),
             meta=self._meta(kind=record["task"], start=start, end=end),
         )

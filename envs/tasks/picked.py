@@ -72,7 +72,7 @@ class Picked(Sequence[Task]):
         self._origin = origin
         self._path = Path(folder) / origin.results
         self._spec = config["tasks"]
-        self._source = load_tasks(self._spec, family)
+        self._source: Sequence[Task] = load_tasks(self._spec, family)
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -94,7 +94,7 @@ class Picked(Sequence[Task]):
         Raises:
             DataError: The source has another task there.
         """
-        task = self._source[row.index] if row.index < len(self._source) else None
+        task: Task | None = self._source[row.index] if row.index < len(self._source) else None
         if task is None or task.id != row.id:
             raise DataError(
                 f"Task {row.index} of `{self._spec}` is {None if task is None else task.id}, and `{self._path}` "

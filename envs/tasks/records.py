@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, overload
 
@@ -61,9 +62,15 @@ class Records(Sequence[Task]):
         return self._checked(index % len(self))
 
     def _checked(self, index: int) -> Task:
-        try:
+        with self._reading(index):
             return self._task(index, self._records[index])
-        except (KeyError, TypeError, ValueError, AttributeError) as error:  # whatever a record of another form leads to
+
+    @contextmanager
+    def _reading(self, index: int) -> Iterator[None]:
+        """Blame the record for whatever one of another form leads to."""
+        try:
+            yield
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise DataError(
                 f"Question {index} of `{self._path}` cannot be read ({type(error).__name__}: {error}). "
                 "Give the file of the benchmark that this source reads."
@@ -234,19 +241,21 @@ def lettered_prompt(question: str, choices: Sequence[str], guide: str = ASK_LETT
 def letter_of(answer: object, choices: Sequence[str], where: str) -> str:
     """The letter of the right option, given as ``B``, ``b.`` or ``(B)``, as a number from 0, or as the option's text.
 
+    A letter is never taken for the text of an option. Of several options with the text the first is meant.
+
     Raises:
-        DataError: It names none of the options, or a text that several have.
+        DataError: It names none of the options.
     """
     letters = LETTERS[: len(choices)]
     if isinstance(answer, int) and not isinstance(answer, bool) and 0 <= answer < len(letters):
         return letters[answer]
     text = str(answer).strip()
     bare = text.strip(" ().:").upper()
-    same = [letter for letter, choice in zip(letters, choices, strict=True) if choice.strip() == text]
-    if len(same) == 1:
-        return same[0]
     if len(bare) == 1 and bare in letters:
         return bare
+    same = [letter for letter, choice in zip(letters, choices, strict=True) if text and choice.strip() == text]
+    if same:
+        return same[0]
     raise DataError(
         f"{where} has {len(choices)} options and the answer {text[:60]!r}, which names none of them. "
         "Give the file of the benchmark that this source reads."

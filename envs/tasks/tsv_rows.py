@@ -7,6 +7,7 @@ are longer.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, overload
 
@@ -15,28 +16,52 @@ from adagym.errors import DataError
 Row = Mapping[str, str]
 
 
+@dataclass(frozen=True)
+class TsvCell:
+    """One field, read when it is asked for."""
+
+    path: str
+    start: int
+    """Where its row begins, in bytes."""
+    length: int
+    """Of the row, in bytes."""
+    column: int
+
+    def read(self) -> str:
+        """The field.
+
+        Raises:
+            DataError: The file cannot be read, or was changed.
+        """
+        fields = _fields_at(self.path, self.start, self.length)
+        if self.column >= len(fields):
+            raise DataError(f"`{self.path}` was changed while it was used. Start again.")
+        return fields[self.column]
+
+
 class TsvRows(Sequence[Row]):
     """The rows of one file with a line of column names, read when they are asked for.
 
     Fields may stand in double quotes, and then hold tabs, line breaks, and quotes written twice. What is kept is where
-    each row begins, and the first column. Reading a row opens the file anew, so the rows can be pickled.
+    each row begins, and the column by which rows are told apart. Reading a row opens the file anew, so the rows can be
+    pickled.
 
     Args:
         path: The file, in UTF-8.
-        columns: Columns that must be there.
+        key: The column by which rows are told apart.
+        columns: Other columns that must be there.
 
     Raises:
         DataError: The file cannot be read, lacks a column, or has a row of another number of fields.
     """
 
-    def __init__(self, path: str | Path, columns: Sequence[str] = ()) -> None:
+    def __init__(self, path: str | Path, key: str, columns: Sequence[str] = ()) -> None:
         self._path = str(path)
         self._places: list[tuple[int, int]] = []
-        self.first: list[str] = []
-        """The first field of each row."""
+        self._rows: dict[str, int] = {}
         try:
             with open(path, "rb") as file:
-                self._survey(file, columns)
+                self._survey(file, key, columns)
         except OSError as error:
             raise DataError(f"`{path}` cannot be read: {error.strerror or error}. Check the path.") from error
 
@@ -56,11 +81,19 @@ class TsvRows(Sequence[Row]):
             raise IndexError(f"Row {index} of {len(self)}.")
         return self._row(index % len(self))
 
-    def _survey(self, file: BinaryIO, columns: Sequence[str]) -> None:
+    def row_of(self, key: str) -> int | None:
+        """The (first) row with a key; None if there is none."""
+        return self._rows.get(key)
+
+    def cell(self, index: int, column: str) -> TsvCell:
+        """One field of a row, not yet read."""
+        return TsvCell(self._path, *self._places[index], self.columns.index(column))
+
+    def _survey(self, file: BinaryIO, key: str, columns: Sequence[str]) -> None:
         records = _records(file)
         _, head = next(records, (0, b""))
         self.columns = tuple(_fields(head.removeprefix(b"\xef\xbb\xbf")))
-        missing = [name for name in columns if name not in self.columns]
+        missing = [name for name in (key, *columns) if name not in self.columns]
         if missing:
             raise DataError(
                 f"`{self._path}` has no column {', '.join(map(repr, missing))}; its columns are "
@@ -73,32 +106,37 @@ class TsvRows(Sequence[Row]):
                     f"Row {len(self)} of `{self._path}` has {len(fields)} fields, and there are {len(self.columns)} "
                     "columns. Fetch the file again."
                 )
+            self._rows.setdefault(fields[self.columns.index(key)], len(self))
             self._places.append((start, len(record)))
-            self.first.append(fields[0])
 
     def _row(self, index: int) -> Row:
-        start, length = self._places[index]
-        try:
-            with open(self._path, "rb") as file:
-                file.seek(start)
-                fields = _fields(file.read(length))
-        except OSError as error:
-            raise DataError(f"`{self._path}` cannot be read: {error.strerror or error}. Check the path.") from error
-        return dict(zip(self.columns, fields, strict=True))
+        return dict(zip(self.columns, _fields_at(self._path, *self._places[index]), strict=True))
+
+
+def _fields_at(path: str, start: int, length: int) -> list[str]:
+    """The fields of the row that begins at a place of a file."""
+    try:
+        with open(path, "rb") as file:
+            file.seek(start)
+            return _fields(file.read(length))
+    except OSError as error:
+        raise DataError(f"`{path}` cannot be read: {error.strerror or error}. Check the path.") from error
 
 
 def _records(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
     """Where each row begins, and its bytes. A line break in quotes ends no row, and empty lines are none."""
-    start, record = 0, b""
+    start, lines, inside = 0, list[bytes](), False
     for line in file:
-        record += line
-        if record.count(b'"') % 2:
+        lines.append(line)
+        inside ^= bool(line.count(b'"') % 2)
+        if inside:
             continue
+        record = b"".join(lines)
         if record.strip(b"\r\n"):
             yield start, record
-        start, record = start + len(record), b""
-    if record:
-        yield start, record
+        start, lines = start + len(record), []
+    if lines:
+        yield start, b"".join(lines)
 
 
 def _fields(record: bytes) -> list[str]:

@@ -23,7 +23,7 @@ from adagym.types import Task
 
 _COLUMNS = ("question_id", "question", "options", "answer", "duration")
 _OTHERS = ("video_id", "videoID", "domain", "sub_category", "task_type")
-_TIMES = re.compile(r"(\d+):(\d\d):(\d\d)[,.](\d{3})\s*-->\s*(\d+):(\d\d):(\d\d)[,.](\d{3})")
+_TIMES = re.compile(r"(\d+):(\d\d):(\d\d)[,.](\d{3})\s*-->\s*(\d+):(\d\d):(\d\d)[,.](\d{3})[^\n]*")
 _MARKUP = re.compile(r"<[^>]*>|\{\\[^}]*\}")
 
 
@@ -102,20 +102,15 @@ def read_subtitles(path: Path) -> list[tuple[float, float, str]]:
     marks = list(_TIMES.finditer(text))
     if text.strip() and not marks:
         raise DataError(f"`{path}` holds no time such as 00:00:01,000 --> 00:00:02,500. Fetch it again.")
-    ends = [mark.start() for mark in marks[1:]] + [len(text)]
-    return [
-        (_seconds(mark.groups()[:4]), _seconds(mark.groups()[4:]), line)
-        for mark, end, last in zip(marks, ends, [False] * (len(marks) - 1) + [True], strict=True)
-        if (line := _line(text[mark.end() : end], last))
-    ]
-
-
-def _line(text: str, last: bool) -> str:
-    """The text of one cue; the number of the next one stands at its end."""
-    lines = text.strip().splitlines()
-    if not last and lines and lines[-1].strip().isdigit():
-        lines = lines[:-1]
-    return " ".join(html.unescape(_MARKUP.sub("", " ".join(lines))).split())
+    found = []
+    for mark, following in zip(marks, [*marks[1:], None], strict=False):
+        lines = text[mark.end() : following.start() if following else len(text)].strip().splitlines()
+        if following and lines and lines[-1].strip().isdigit():
+            lines = lines[:-1]  # the number of the next one
+        line = " ".join(html.unescape(_MARKUP.sub("", " ".join(lines))).split())
+        if line:
+            found.append((_seconds(mark.groups()[:4]), _seconds(mark.groups()[4:]), line))
+    return found
 
 
 def _seconds(parts: Sequence[str]) -> float:

@@ -44,7 +44,7 @@ class VideoRecords(Records):
         self._places: Sequence[int] = range(len(records))
         if only:
             lacking = dict.fromkeys(self.missing())
-            self._places = [place for place in self._places if self._video(self._records[place]) not in lacking]
+            self._places = [place for place in self._places if self._path_of(place) not in lacking]
             if not self._places:
                 raise DataError(f"None of the videos is there; the first is {next(iter(lacking))}. {self._advice}")
 
@@ -77,8 +77,12 @@ class VideoRecords(Records):
         return f"Fetch {self.videos}."
 
     def _paths(self, count: int | None) -> list[Path]:
-        paths = dict.fromkeys(self._video(self._records[place]) for place in self._places[:count])
+        paths = dict.fromkeys(self._path_of(place) for place in self._places[:count])
         return [path for path in paths if path is not None]
+
+    def _path_of(self, place: int) -> Path | None:
+        with self._reading(place):
+            return self._video(self._records[place])
 
     def _video(self, record: Record) -> Path | None:
         """The file or folder of frames of a question; where it should be, if it is not there. None if it needs none."""
@@ -135,7 +139,12 @@ def part(reference: str, start: float | None, end: float | None) -> str:
         return reference
     if not 0 <= start < end:
         raise DataError(f"`{reference}` is to be cut from {start} to {end} s. Fetch the questions again.")
-    return f"part:{float(start)}-{float(end)}:{reference}"
+    return f"part:{_plain(start)}-{_plain(end)}:{reference}"
+
+
+def _plain(seconds: float) -> str:
+    """A number without exponent."""
+    return f"{seconds:.6f}".rstrip("0").rstrip(".")
 
 
 def kept(records: Sequence[Record], option: str, value: str | None, key: str) -> Sequence[Record]:

@@ -7,7 +7,7 @@ episode needs no file to be replayed.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any
@@ -20,14 +20,14 @@ from adagym.envs.tasks.vstar_scene import Box, Tag, background, extent, object_p
 from adagym.errors import DataError
 from adagym.tools.objects import OBJECTS
 from adagym.types import Array
-from adagym.video import Video
+from adagym.video.base import Video, check_indices
 
 KIND = "made"
 """What references of drawn videos begin with."""
 MAX_FRAMES = 1_000_000
 MAX_SIDE = 7680
 MAX_TRACKS = 1000
-_GAP = 0.3
+_GAP = 0.8
 """Between an object and its tag, in tag widths."""
 _RATIO = 2.5
 """Width of a tag over its height."""
@@ -119,11 +119,23 @@ class MadeVideo(Video):
 
     def frames(self, indices: Sequence[int]) -> list[Array]:
         """Draw frames; see the base class."""
+        check_indices(self, indices)
         return [self._draw(index) for index in indices]
 
+    def each(self, indices: Sequence[int], use: Callable[[Array], Array]) -> list[Array]:
+        """What a function makes of frames; see the base class. It gets the bare ground, which is in most, once."""
+        ground = _ground(self.ground, self.width, self.height, self.flipped)
+        bare: Array | None = None
+        made = []
+        for (frame,) in (self.frames([index]) for index in indices):
+            if frame is not ground:
+                made.append(use(frame))
+                continue
+            bare = use(ground) if bare is None else bare
+            made.append(bare)
+        return made
+
     def _draw(self, index: int) -> Array:
-        if not 0 <= index < self.count:
-            raise IndexError(f"Frame {index} of {self.count}.")
         ground = _ground(self.ground, self.width, self.height, self.flipped)
         tracks = [track for track in self.tracks if track.start <= index < track.stop]
         if not tracks:

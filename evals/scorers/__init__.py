@@ -8,6 +8,13 @@ from adagym.evals.scorers.base import Scored, Scorer
 from adagym.registry import Registry
 
 SCORERS: Registry[Scorer] = Registry("scorer")
+SCORERS.register("mvbench", "adagym.evals.scorers.mvbench:score", summary="mean of the tasks")
+SCORERS.register("vsi-bench", "adagym.evals.scorers.vsi_bench:score", summary="mean of eight tasks")
+SCORERS.register("video-mmmu", "adagym.evals.scorers.video_mmmu:score", summary="each configuration, knowledge gain")
+SCORERS.register("mmbench", "adagym.evals.scorers.mmbench:score", summary="CircularEval, and first copies alone")
+SCORERS.register("mme", "adagym.evals.scorers.mme:score", summary="points of perception and cognition")
+SCORERS.register("mmstar", "adagym.evals.scorers.mmstar:score", summary="over all, and means of categories")
+SCORERS.register("spar-bench", "adagym.evals.scorers.spar_bench:score", summary="mean of the tasks and levels")
 
 
 def benchmark_figures(episodes: Sequence[Scored]) -> Mapping[str, float | None]:

@@ -17,6 +17,7 @@ from adagym.errors import DataError, UsageError
 from adagym.rewards.accuracy import RULES
 from adagym.testing import check_task_source
 from adagym.types import Task
+from adagym.video import open_video
 
 GUIDELINES = "\n\nGuidelines: Understand the given visual information and the user query. Use `crop_image`."
 
@@ -129,7 +130,7 @@ def test_each_family_plays_its_rows(media: Path) -> None:
 
 
 def test_the_evaluation_file(media: Path) -> None:
-    one = row(path="./Evaluation/VSI/s.mp4", data_type="video", problem_type="regression", solution="<answer>2.5</answer>")
+    one = row(path="./Evaluation/VSI/s.mp4", data_type="video", problem_type="regression", solution="2.5")
     del one["data_source"], one["options"]
     (task,) = AdaTooler("video_qa", rl_file(media, [one], "eval_vsibench.json"))
     assert (task.id, task.split) == ("adatooler/eval_vsibench/eval_vsibench-0", "test")
@@ -161,15 +162,19 @@ def test_the_prepared_parquet(media: Path) -> None:
     (film,) = AdaTooler("video_qa", media)
     assert film.answer_type == "free_form"
     assert film.video is not None
+    assert open_video(film.video).size == (10, 20)
+    with pytest.raises(DataError, match="The frames of a video have one size"):
+        open_video(film.video).frames([0, 1])
 
 
 def test_the_raw_rows(media: Path) -> None:
     (media / "videos").mkdir()
-    rows = [
-        {"question": "Which?\n(A) red\n(B) blue", "image": ["1.png", "2.png"], "is_video": False, "answer": "A", "qid": "1"},
-        {"question": "How many?", "image": ["1.png"], "is_video": False, "answer": "12", "qid": "2"},
-        {"question": "What happens?", "image": ["f/0.jpg"], "is_video": True, "answer": "He falls.", "qid": "3"},
+    rows: list[dict[str, Any]] = [
+        {"question": "Which?\n(A) red\n(B) blue", "image": ["1.png", "2.png"], "is_video": False, "answer": "A"},
+        {"question": "How many?", "image": ["1.png"], "is_video": False, "answer": "12"},
+        {"question": "What happens?", "image": ["f/0.jpg"], "is_video": True, "answer": "He falls."},
     ]
+    rows = [{**values, "qid": str(number)} for number, values in enumerate(rows)]
     parquet.write_table(pyarrow.Table.from_pylist(rows), media / "raw.parquet", row_group_size=1)
     tasks = AdaTooler("image_qa", media / "raw.parquet")
     check_task_source(tasks, "image_qa")
@@ -188,12 +193,13 @@ def test_a_folder_of_files_and_its_media(media: Path) -> None:
     (media / "notes.json").write_text('{"an": "other"}')
     tasks = AdaTooler("image_qa", media)
     check_task_source(tasks, "image_qa")
-    assert [task.id for task in tasks][1:3] == ["adatooler/PlotQA/json.Chart.PlotQA-1", "adatooler/STVQA/json.OCR.STVQA-0"]
+    names = [task.id.removeprefix("adatooler/") for task in tasks]
+    assert names[1:3] == ["PlotQA/json.Chart.PlotQA-1", "STVQA/json.OCR.STVQA-0"]
     alone = AdaTooler("image_qa", media / "json" / "OCR" / "STVQA.json", media=str(media))
     assert alone[0].images[0].load().shape == (20, 10, 3)
 
 
-@pytest.mark.parametrize("path", ["../secret.png", "/etc/passwd", "images/../../x.png", "a\0b", ["images/1.png", "../x"]])
+@pytest.mark.parametrize("path", ["../x.png", "/etc/passwd", "images/../../x.png", "a\0b", ["images/1.png", "../x"]])
 def test_nothing_outside_of_the_media_is_opened(media: Path, path: object) -> None:
     tasks = AdaTooler("image_qa", rl_file(media, [row(path=path)]))
     with pytest.raises(DataError, match=r"is not inside of .* media=DIR"):

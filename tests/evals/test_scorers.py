@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
+from PIL import Image
 
-from adagym.envs.tasks import SOURCES
+from adagym.envs.tasks import SOURCES, load_tasks
+from adagym.envs.video_qa import VideoQA
+from adagym.errors import DataError
+from adagym.evals.runner import EvalConfig, evaluate
 from adagym.evals.scorers import SCORERS, Scored, benchmark_figures
 from adagym.evals.scorers.base import mean, means_by, task_of
 from adagym.evals.summary import EpisodeFacts, rows, summarise
@@ -116,3 +122,54 @@ def test_the_summary_holds_the_figures_and_leaves_void_episodes_out() -> None:
     assert table["benchmark mean_of_tasks"] == "0.500"
     assert table["benchmark tasks"] == "2"
     assert "benchmark" not in summarise([facts_of(4, None, failed=True)]), "nothing was played"
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Path:
+    """Three questions of MVBench about two folders of frames."""
+    row = {"question": "Who?", "candidates": ["Ross", "Joey"], "answer": "Joey", "start": 0.5, "end": 2}
+    rows = [{**row, "video": f"clip{number % 2}"} for number in range(3)]
+    (tmp_path / "episodic_reasoning.json").write_text(json.dumps(rows))
+    for number in range(2):
+        folder = tmp_path / f"tvqa/frames_fps3_hq/clip{number}"
+        folder.mkdir(parents=True)
+        for frame in range(9):
+            Image.new("RGB", (40, 30), (20 * frame, 0, 0)).save(folder / f"{frame + 1:05}.png")
+    return tmp_path
+
+
+def test_a_benchmark_is_played_scored_and_resumed(bench: Path, tmp_path: Path) -> None:
+    config = EvalConfig("adagym/VideoQA-v0", "random", f"mvbench:{bench}", env_kwargs={"frames": 2, "max_turns": 2})
+    summary = evaluate(config, tmp_path / "run")
+    assert summary["benchmark"] == {"mean_of_tasks": summary["accuracy"], "tasks": 1}
+    assert list(summary["by_group"]) == ["mvbench/episodic_reasoning"]
+    episodes = tmp_path / "run/episodes.jsonl"
+    kept = episodes.read_text().splitlines(keepends=True)
+    episodes.write_text("".join(kept[1:]))
+    assert evaluate(config, tmp_path / "run", resume=True) == summary
+    assert json.loads((tmp_path / "run/summary.json").read_text())["benchmark"] == summary["benchmark"]
+
+
+def test_the_part_that_is_asked_about_is_shown(bench: Path) -> None:
+    env = VideoQA(f"mvbench:{bench}", frames=64)
+    observation, _ = env.reset(seed=0, options={"task": 0})
+    # 3 frames per second from 0.5 s to 2 s: the frames shown from 1/3, 2/3, 1, 4/3 and 5/3 s on.
+    assert [int(image[0, 0, 0]) for image in observation["images"]] == [20, 40, 60, 80, 100]
+    assert "The video lasts 1.50 s and has 5 frames of 40x30 pixels." in observation["text"]
+    assert observation["text"].endswith("Who?\n(A) Ross\n(B) Joey\nAnswer with the letter of the right option.")
+
+
+def test_a_missing_video_is_told_before_and_while_playing(bench: Path, tmp_path: Path) -> None:
+    (bench / "tvqa/frames_fps3_hq/clip1").rename(bench / "away")
+    spec = f"mvbench:{bench}"
+    tasks = load_tasks(spec, "video_qa")
+    assert len(tasks) == 3, "listing needs no video"
+    config = EvalConfig("adagym/VideoQA-v0", "random", spec, env_kwargs={"frames": 2, "max_turns": 1})
+    with pytest.raises(DataError, match=r"1 of 2 videos of `mvbench` are missing, the first is .*clip1\. Fetch"):
+        evaluate(config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    env = VideoQA(tasks, frames=2)
+    with pytest.raises(DataError, match=r"clip1.* It is asked about in `mvbench/episodic_reasoning/1`\. Fetch the"):
+        env.reset(options={"task": 1})
+    there = EvalConfig("adagym/VideoQA-v0", "random", f"{spec},present_only=true", env_kwargs=config.env_kwargs)
+    assert evaluate(there, tmp_path / "run")["n"] == 2

