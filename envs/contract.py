@@ -78,7 +78,9 @@ def _arguments(env_class: type[Any]) -> list[str]:
     """Names of the constructor's arguments; ``**arguments`` stands for those of the base class."""
     names = []
     for name, parameter in inspect.signature(env_class).parameters.items():
-        more = _arguments(env_class.__base__) if parameter.kind is parameter.VAR_KEYWORD and env_class.__base__ else [name]
+        more = (
+            _arguments(env_class.__base__) if parameter.kind is parameter.VAR_KEYWORD and env_class.__base__ else [name]
+        )
         names += [argument for argument in more if argument not in names]
     return names
 

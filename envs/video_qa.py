@@ -55,7 +55,7 @@ class VideoQA(ToolEnv):
     | Key | Space | Content |
     |---|---|---|
     | `text` | `UnicodeText` | at reset the system prompt and the task; then tool results and errors |
-    | `images` | `ImageTuple` | at reset the task's pictures, if any, then the frames; then pictures by tools; read-only |
+    | `images` | `ImageTuple` | at reset the task's pictures, then the frames; then pictures by tools; read-only |
 
     A picture is `(height, width, 3)` `uint8` RGB. Tools address pictures as `img_1`, `img_2`, ... in order of
     appearance. A frame is shown with at most `pixels` pixels, 50,176 (224 x 224) unless `frames` says otherwise.

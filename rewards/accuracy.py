@@ -28,7 +28,8 @@ def accuracy_reward(task: Task, trajectory: Trajectory, rules: Mapping[str, Rule
     """How right the final answer is, by the rule of its type; an episode without an answer is wrong.
 
     Answers of the types ``anls``, ``ocr``, ``free_form``, ``regression``, ``mra`` and ``moves`` can be right in part.
-    Wherever right and wrong are told apart, an answer is right if it scores 1; AdaTooler-V's released code counts every score above 0.
+    Wherever right and wrong are told apart, an answer is right if it scores 1; AdaTooler-V's released code counts every
+    score above 0.
 
     Args:
         task: What was asked.

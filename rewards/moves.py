@@ -1,4 +1,4 @@
-"""Answers that say how a camera moved, as SPAR-Bench's ``view_change_infer`` asks: ``move_right:0.3,rotate_left:20``."""
+"""Answers that say how a camera moved, as in SPAR-Bench's ``view_change_infer``: ``move_right:0.3,rotate_left:20``."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def moves_score(task: Task, answer: str) -> float | None:
     """Mean relative accuracy per movement, over all movements that the answer or the reference names.
 
     A movement is one axis: ``move_left:0.3`` is ``move_right:-0.3``. A missing or superfluous one scores 0, and so does
-    the wrong direction. The rule for one is VSI-Bench's (:func:`adagym.rewards.numbers.mra_score`). SPAR-Bench's own code
+    the wrong direction. The rule for one is VSI-Bench's (:func:`adagym.rewards.numbers.mra_score`). SPAR-Bench's code
     counts movements that neither names as right, which gives most of the score to an answer that names nothing, and
     divides by the answer instead of the reference.
 
@@ -57,8 +57,8 @@ def read_moves(text: str) -> Mapping[str, Fraction] | None:
     """How far a text moves along each axis, and nothing for those along which it does not.
 
     Args:
-        text: Moves as in ``AXES`` with numbers, set off by commas, semicolons, line breaks or "and". What is said of one
-            axis adds up.
+        text: Moves as in ``AXES`` with numbers, set off by commas, semicolons, line breaks or "and". What is said of
+            one axis adds up.
 
     Returns:
         None if the text holds anything else.

@@ -1,8 +1,7 @@
 """Frames of videos as pictures on disk, for systems that read videos as lists of pictures and for quick looking.
 
 A video becomes a folder of ``frame_0001.jpg``, ``frame_0002.jpg``, ... and an index, ``frames.json``, that says when
-each frame is shown. The folder has the video's own name, so that a task source that is told to look for its media here
-finds the folder in the video's place.
+each frame is shown. The folder has the video's own name, so that whoever looks here for the video finds the folder.
 """
 
 from __future__ import annotations

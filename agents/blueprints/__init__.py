@@ -27,11 +27,11 @@ BLUEPRINTS.register(
     "adagym.agents.blueprints.jigsaw:VARIANTS",
     summary="find the gap, put a candidate into it, judge its edges",
 )
+BLUEPRINTS.register("vstar", "adagym.agents.blueprints.vstar:VARIANTS", summary="find the object, look closely, answer")
 BLUEPRINTS.register(
-    "vstar", "adagym.agents.blueprints.vstar:VARIANTS", summary="find the object, look closely, answer"
-)
-BLUEPRINTS.register(
-    "video_qa", "adagym.agents.blueprints.video_qa:VARIANTS", summary="watch the part that matters, read or follow, answer"
+    "video_qa",
+    "adagym.agents.blueprints.video_qa:VARIANTS",
+    summary="watch the part that matters, read or follow, answer",
 )
 
 __all__ = ["BLUEPRINTS", "Unfit", "Variant"]

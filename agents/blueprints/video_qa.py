@@ -185,7 +185,7 @@ class VideoDesk(Desk):
 
 def _solve(desk: VideoDesk, wrong: int = 0) -> Plan:
     verdict = yield from _wander(desk, wrong)
-    part = unwatched(desk.asked, desk.seen, desk.times) or _doubtful(desk)
+    part: tuple[float, float] | None = unwatched(desk.asked, desk.seen, desk.times) or _doubtful(desk)
     while part is not None:
         purpose = "watch_after" if verdict else "watch"
         yield from desk.clip("watch", desk.voice.say(purpose, verdict=verdict, start=part[0], end=part[1]), part)
@@ -205,8 +205,10 @@ def _solve(desk: VideoDesk, wrong: int = 0) -> Plan:
 def _wander(desk: VideoDesk, wrong: int) -> Generator[Move, Envelope, str]:
     """Watch parts that do not show what is asked about; returns what is said of the last one."""
     verdict = ""
+    before: list[tuple[float, float]] = []
     for _ in range(wrong):
-        start, end = _wrong_part(desk)
+        start, end = _wrong_part(desk, before)
+        before.append((start, end))
         purpose = "wander_again" if verdict else "wander"
         think = desk.voice.say(purpose, verdict=verdict, start=start, end=end)
         yield from desk.clip("wander", think, (start, end), _FEW)
@@ -218,8 +220,8 @@ def _wander(desk: VideoDesk, wrong: int) -> Generator[Move, Envelope, str]:
     return verdict
 
 
-def _wrong_part(desk: VideoDesk) -> tuple[float, float]:
-    """A part, from and to so many seconds, around which nothing is seen on which the answer rests.
+def _wrong_part(desk: VideoDesk, before: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """A part, from and to so many seconds, around which nothing is seen on which the answer rests; none watched before.
 
     Raises:
         Unfit: None was found.
@@ -228,13 +230,14 @@ def _wrong_part(desk: VideoDesk) -> tuple[float, float]:
     for _ in range(_TRIES):
         start = round(float(desk.case.rng.uniform(0, max(0.0, desk.asked.duration - STRETCH))), 1)
         end = round(min(start + STRETCH, desk.asked.duration), 1)
-        if not _within(decisive, start - STRETCH / 2, end + STRETCH / 2):
+        known = any(one <= end and start <= other for one, other in before)
+        if not known and not _within(decisive, start - STRETCH / 2, end + STRETCH / 2):
             return start, end
     raise Unfit("every part of the video matters")
 
 
 def _doubtful(desk: VideoDesk) -> tuple[float, float]:
-    """The part that is watched where the frames shown are enough: around what decides, or the longest without a look."""
+    """What is watched where the frames shown are enough: around what decides, or the longest part without a look."""
     times, decisive = desk.times, desk.decisive(desk.found())
     marks = sorted({0.0, *times, desk.asked.duration})
     if desk.asked.form in ("often", "different") or not decisive:

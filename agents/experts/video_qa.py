@@ -12,6 +12,7 @@ import difflib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -141,7 +142,7 @@ def unwatched(asked: Asked, seen: Sequence[Sighting], times: Sequence[float]) ->
 def gap(times: Sequence[float], start: float, end: float, apart: float) -> tuple[float, float] | None:
     """The first stretch without a look that is longer than ``apart`` seconds, and what follows, as long as a clip."""
     marks = sorted({start, end, *(time for time in times if start < time < end)})
-    for one, other in zip(marks, marks[1:], strict=False):
+    for one, other in pairwise(marks):
         if other - one > 1.2 * apart:  # frames are not at the very times that were asked for
             return round(one, 3), round(min(end, one + (CLIP - 1) * apart), 3)
     return None

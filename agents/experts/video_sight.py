@@ -148,16 +148,12 @@ def _nearest(image: Array, ground: Array, box: Box) -> tuple[float, str]:
     """How much of the difference is left if the best object is painted there, and which one it is."""
     x1, y1, x2, y2 = box
     ratio = (x2 - x1) / (y2 - y1)
-    known = [
-        name for name, item in OBJECTS.items() if 1 / _SHAPE < ratio / (item.width / item.height) < _SHAPE
-    ]
+    known = [name for name, item in OBJECTS.items() if 1 / _SHAPE < ratio / (item.width / item.height) < _SHAPE]
     first = sorted((_left(image, ground, name, box), name) for name in known)[:_CLOSER]
     if len(first) > 1 and first[0][0] < _SURE and first[0][0] < _CLEARLY * first[1][0]:
         return first[0]
     near = [(x1 + a, y1 + b, x2 + c, y2 + d) for a, b, c, d in _SHIFTS]
-    closer = [
-        (_left(image, ground, name, other), name) for _, name in first for other in near if _inside(other, image)
-    ]
+    closer = [(_left(image, ground, name, other), name) for _, name in first for other in near if _inside(other, image)]
     return min(closer + first, default=(1.0, ""))
 
 
@@ -239,4 +235,3 @@ def along(seen: Sequence[Sighting], way: Sequence[tuple[float, float]]) -> float
         off = np.hypot(*(path - (sighting.x, sighting.y)).T)
         least = np.minimum.accumulate(least) + off
     return float(least.min()) / max(1, len(seen))
-

@@ -14,6 +14,7 @@ test counts it right, and lmms-eval leaves it out of the denominator), and the a
 
 from __future__ import annotations
 
+import glob
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -105,14 +106,13 @@ class MVBench(VideoRecords):
         path = self._video(record)
         frames = path.is_dir() or not path.name.endswith(ENDINGS)
         start, end = record.get("start"), record.get("end")
-        cut = _BOUNDS.match(path.name if frames else path.stem) is not None
         reference = f"frames:{path},fps=3" if frames else str(path)
         return self._choice(
             f"mvbench/{record['task']}/{record['number']}",
             str(record["question"]),
             choices,
             choices.index(answer) if answer in choices else answer,
-            reference if cut else part(reference, start, end),
+            reference if _is_piece(path, start, end) else part(reference, start, end),
             meta=self._meta(kind=record["task"], start=start, end=end),
         )
 
@@ -140,17 +140,19 @@ def _questions(root: Path, task: str) -> Path | None:
 
 def _pieces(path: Path, start: float, end: float) -> list[Path]:
     """Files ``NAME_START_END`` beside where a video should be, with these bounds however they are written."""
-    found = []
-    for other in sorted(path.parent.glob(f"{_escaped(path.stem)}_*_*")):
-        bounds = _BOUNDS.match(other.stem if other.name.endswith(ENDINGS) else other.name)
-        if bounds and bounds[1] == path.stem and _near(bounds[2], start) and _near(bounds[3], end):
-            found.append(other)
-    return found
+    name = _name(path)
+    others = sorted(path.parent.glob(f"{glob.escape(name)}_*_*"))
+    return [other for other in others if _is_piece(other, start, end) and _BOUNDS.sub(r"\1", _name(other)) == name]
 
 
-def _near(text: str, seconds: float) -> bool:
-    return math.isclose(float(text), float(seconds), abs_tol=1e-3)
+def _is_piece(path: Path, start: float | None, end: float | None) -> bool:
+    """Whether a file's name ends in the bounds, so that it was cut already."""
+    found = _BOUNDS.match(_name(path))
+    if found is None or start is None or end is None:
+        return False
+    return math.isclose(float(found[2]), start, abs_tol=1e-3) and math.isclose(float(found[3]), end, abs_tol=1e-3)
 
 
-def _escaped(name: str) -> str:
-    return re.sub(r"([*?[])", r"[\1]", name)
+def _name(path: Path) -> str:
+    """The name without a video's ending; names of folders may have points."""
+    return path.stem if path.name.endswith(ENDINGS) else path.name

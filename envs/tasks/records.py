@@ -70,7 +70,7 @@ class Records(Sequence[Task]):
         """Blame the record for whatever one of another form leads to."""
         try:
             yield
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise DataError(
                 f"Question {index} of `{self._path}` cannot be read ({type(error).__name__}: {error}). "
                 "Give the file of the benchmark that this source reads."

@@ -136,7 +136,7 @@ def _records(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
             yield start, record
         start, lines = start + len(record), []
     if lines:
-        yield start, b"".join(lines)
+        raise DataError(f"`{file.name}` ends inside of quotes that begin after byte {start}. Fetch the file again.")
 
 
 def _fields(record: bytes) -> list[str]:

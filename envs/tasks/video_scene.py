@@ -140,7 +140,7 @@ class MadeVideo(Video):
         tracks = [track for track in self.tracks if track.start <= index < track.stop]
         if not tracks:
             return ground
-        canvas = ground.copy()
+        canvas: Array = ground.copy()
         for track in tracks:
             paste(canvas, object_picture(track.name, None), track.box(index))
             tag = track.tag_box(index, self.width)

@@ -41,7 +41,7 @@ _FILES = {
     "debiased": ("test_debiased*.parquet", "debiased/*.parquet"),
     "pruned": ("test_pruned*.parquet", "pruned/*.parquet"),
 }
-_COLUMNS = ("id", "dataset", "scene_name", "question_type", "question", "ground_truth", "options")
+_COLUMNS = ("id", "dataset", "scene_name", "question_type", "question", "ground_truth")
 _GUIDE = "Answer with a number only."
 
 
@@ -75,7 +75,7 @@ class VSIBench(VideoRecords):
         types = some_of(task, (*WITH_OPTIONS, *WITH_NUMBERS), "task")
         path = found_file(folder, *_FILES[one_of(config, CONFIGS, "config")])
         self._root = Path(folder) if Path(folder).is_dir() else path.parent
-        found = read_records(path, _COLUMNS)
+        found = read_records(path, _COLUMNS, ("options",))
         records = found if task is None else [record for record in found if record["question_type"] in types]
         super().__init__(family, records, path, present_only)
 
@@ -88,8 +88,8 @@ class VSIBench(VideoRecords):
             return self._choice(task_id, question, options, str(record["ground_truth"]), video, meta=meta)
         if kind not in WITH_NUMBERS:
             raise DataError(f"`{task_id}` is of none of the benchmark's question types.")
-        if not question or not read_number(str(record["ground_truth"])):
-            raise DataError(f"`{task_id}` needs a question and a number other than 0. Fetch `{self._path}` again.")
+        if not question or read_number(str(record["ground_truth"])) is None:
+            raise DataError(f"`{task_id}` needs a question and a number as its answer. Fetch `{self._path}` again.")
         return Task(
             id=task_id,
             family=VIDEO,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -18,7 +20,7 @@ PLACES = {f"picture {number}": letter for number, letter in zip((3, 1, 4, 2), "A
 FOUND, NOT = [[5, 5]], ()
 
 
-def play(tasks: str, **kwargs: object) -> list[Trajectory]:
+def play(tasks: str, **kwargs: Any) -> list[Trajectory]:
     collector = Collector(lambda: gym.make("adagym/ImageQA-v0", tasks=tasks, **kwargs), ExpertAgent(), 1)
     count = len(load_tasks(tasks, "image_qa"))
     played = [rollout.trajectory for rollout in collector.collect(Job(index, seed=0) for index in range(count))]
@@ -38,7 +40,7 @@ def test_success_with_tools_and_the_calls_made() -> None:
 
 def test_without_tools_it_looks_at_thumbnails() -> None:
     (trajectory,) = play("images:side=320,n=1,clutter=0.1", tools=())
-    assert trajectory.answer in "ABCD"
+    assert trajectory.answer in tuple("ABCD")
     assert not trajectory.calls
     task = load_tasks("images:side=640,n=1,kinds=text,difficulty=medium", "image_qa")[0]
     asked = read_question(task.prompt)

@@ -6,7 +6,9 @@ import json
 import pickle
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -130,7 +132,7 @@ def test_a_killed_run_goes_on(
     save = Image.Image.save
     saved: list[str] = []
 
-    def killed(self: Image.Image, path: Path, **options: int) -> None:
+    def killed(self: Image.Image, path: Path, **options: Any) -> None:
         saved.append(str(path))
         if len(saved) == 8:
             raise KeyboardInterrupt
@@ -150,6 +152,27 @@ def test_a_killed_run_goes_on(
     assert not list(out.rglob("*.part"))
     assert frames(videos, out, "--frames", "4") == 2
     assert "holds frames that were taken otherwise" in capsys.readouterr().err
+
+
+def test_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A real video, a file cut short, and one that only says that it is a video."""
+    folder, out = tmp_path / "videos", tmp_path / "out"
+    folder.mkdir()
+    writer = cv2.VideoWriter(str(folder / "ok.avi"), cv2.VideoWriter.fourcc(*"MJPG"), 10, (64, 48))
+    for number in range(20):
+        writer.write(np.full((48, 64, 3), 10 * number, np.uint8))
+    writer.release()
+    (folder / "cut.avi").write_bytes((folder / "ok.avi").read_bytes()[:300])
+    (folder / "text.mp4").write_text("not a video")
+    assert frames(folder, out, "--fps", "2") == 1
+    shown = capsys.readouterr().out
+    assert "4 frames of 1 videos" in shown
+    assert "2 videos could not be read" in shown
+    assert sorted(path.name for path in out.iterdir()) == ["ok.avi"]
+    video = open_video(str(out / "ok.avi"))
+    assert video.times.tolist() == pytest.approx([0.2, 0.7, 1.2, 1.7])
+    means = [float(frame.mean()) for frame in video.frames(range(4))]
+    assert means == pytest.approx([20, 70, 120, 170], abs=3)
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,6 @@ from adagym.types import Array, ToolCall
 from adagym.video import ShownVideo, Video
 
 
-
 class Plain(Video):
     """Grey frames, one every half second."""
 

@@ -197,7 +197,7 @@ def test_mmstar(tmp_path: Path) -> None:
 
 
 def mme_rows(pictures: int) -> list[dict[str, Any]]:
-    kinds = ("existence", "count", "position", "color", "posters", "celebrity", "scene", "landmark", "artwork", "OCR")
+    kinds = ["existence", "count", "position", "color", "posters", "celebrity", "scene", "landmark", "artwork", "OCR"]
     kinds += ("commonsense_reasoning", "numerical_calculation", "text_translation", "code_reasoning")
     return [
         {
@@ -254,7 +254,12 @@ def test_infovqa(tmp_path: Path) -> None:
 
 
 def vista(pid: int, **more: Any) -> dict[str, Any]:
-    row = {"pid": str(pid), "question": "How long is it?", "image": f"images/{pid}.jpg", "decoded_image": cell(pid)}
+    row: dict[str, Any] = {
+        "pid": str(pid),
+        "question": "How long is it?",
+        "image": f"images/{pid}.jpg",
+        "decoded_image": cell(pid),
+    }
     row |= {"choices": None, "unit": None, "precision": None, "question_type": "free_form", "answer_type": "text"}
     return row | {"query": "Hint: ...", "metadata": {"grade": "high school"}} | more
 
@@ -306,9 +311,12 @@ def test_a_group_of_rows_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     row_picture._column.cache_clear()
     read: list[int] = []
     original = parquet._read_group
-    monkeypatch.setattr(
-        parquet, "_read_group", lambda file, number, columns: read.append(number) or original(file, number, columns)
-    )
+
+    def noted(file: str, number: int, columns: Sequence[str] | None) -> Any:
+        read.append(number)
+        return original(file, number, columns)
+
+    monkeypatch.setattr(parquet, "_read_group", noted)
     assert shade(tasks[7].images[1]) == 170
     assert set(read) == {3}, "no other row group is decoded"
     copy = pickle.loads(pickle.dumps(tasks))
@@ -323,7 +331,7 @@ def test_played_in_the_environment(tmp_path: Path) -> None:
     observation, *_ = env.step(f"<think>x</think><tool_call>{call}</tool_call>")
     assert observation["images"][0].shape == (9, 9, 3)
     _, reward, terminated, _, info = env.step("<think>x</think><response>\\boxed{B}</response>")
-    assert (reward > 4, terminated, info["reward_parts"]["accuracy"]) == (True, True, 1.0)
+    assert (float(reward) > 4, terminated, info["reward_parts"]["accuracy"]) == (True, True, 1.0)
 
 
 @pytest.mark.parametrize("name", ["infovqa", "mathvista", "mme", "mmsi-bench", "mmstar", "spar-bench"])

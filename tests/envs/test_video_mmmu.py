@@ -128,3 +128,12 @@ def test_video_mmmu_files_that_cannot_be_used(lectures: Path, write_parquet: Cal
     write_parquet(lectures / "Perception/test-00000-of-00001.parquet", [mmmu_row("dev_Cooking_3")])
     with pytest.raises(DataError, match="the id 'dev_Cooking_3', which names no subject"):
         load_tasks(f"video-mmmu:{lectures}", "video_qa")
+
+
+def test_video_mmmu_rows_without_an_answer(lectures: Path, write_parquet: Callable[..., None]) -> None:
+    rows = [mmmu_row("dev_Biology_3", options=[], answer=answer, question_type="open") for answer in ("[]", None)]
+    write_parquet(lectures / "Perception/test-00000-of-00001.parquet", rows)
+    tasks = load_tasks(f"video-mmmu:{lectures},config=perception", "video_qa")
+    for index in range(2):
+        with pytest.raises(DataError, match=rf"Question {index} of .* cannot be read"):
+            tasks[index]

@@ -1,4 +1,4 @@
-"""The environment of videos: which frames are shown and what is told of them; tools reach the rest; all of it repeats."""
+"""The environment of videos: which frames are shown, what is told of them, and that tools reach the rest."""
 
 from __future__ import annotations
 
@@ -142,8 +142,8 @@ def test_bad_frames() -> None:
 def test_chance_is_what_the_page_says() -> None:
     tasks = load_tasks(f"{SMALL},n=5", "video_qa")
     collector = Collector(lambda: gym.make("adagym/VideoQA-v0", tasks=tasks, tools=(), frames=1), RandomAgent(), 8)
-    jobs = (Job(number % 5, seed=number) for number in range(400))
+    jobs = (Job(number % 5, seed=number) for number in range(200))
     right = [rollout.trajectory.reward_parts["accuracy"] or 0 for rollout in collector.collect(jobs)]
     collector.close()
     assert "25 %" in (VideoQA.__doc__ or "")
-    assert abs(np.mean(right) - 0.25) < 0.075, "three and a half standard errors"
+    assert abs(np.mean(right) - 0.25) < 0.11, "three and a half standard errors"

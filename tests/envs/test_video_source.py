@@ -135,7 +135,7 @@ def test_contract_and_determinism(split: str) -> None:
 
 
 def test_every_answer_is_what_happens() -> None:
-    for task in load_tasks("video:n=300", "video_qa"):
+    for task in load_tasks("video:n=200", "video_qa"):
         video, kind, question = video_of(task), task.meta["kind"], task.prompt.splitlines()[0]
         spans = [(track.name, track.start / 24, track.stop / 24) for track in video.tracks]
         there = [span for span in spans if f"the {span[0]} " in question or question.endswith(f"the {span[0]}?")]
@@ -169,7 +169,7 @@ def corner(point: tuple[int, int], video: MadeVideo) -> str:
 
 
 def test_objects_come_one_after_the_other_and_never_twice_in_a_row() -> None:
-    for task in load_tasks("video:n=100", "video_qa"):
+    for task in load_tasks("video:n=50", "video_qa"):
         tracks = video_of(task).tracks
         assert all(other.start - one.stop >= 0.75 * 24 for one, other in pairwise(tracks))
         assert [name for name, _ in groupby(track.name for track in tracks)] == [track.name for track in tracks]
