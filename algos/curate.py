@@ -34,6 +34,7 @@ KEY = "curation"
 TASKS = {
     "gui_qa": "gui:split=train,n=1000000",
     "jigsaw": "jigsaw:split=train,n=1000000",
+    "image_qa": "images:split=train,n=1000000",
     "video_qa": "video:split=train,n=1000000",
     "vstar": "vstar:split=train,n=1000000",
     "vsp_navigation": "vsp-generated:split=train,n=1000000",

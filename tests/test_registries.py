@@ -39,6 +39,7 @@ from adagym.tools import TOOLS
 from adagym.tools.pointing import POINTERS
 from adagym.tools.reading import READERS
 from adagym.types import Trajectory
+from adagym.video import KINDS
 
 QUICK = {
     "adagym/ImageQA-v0": "images:side=320,n=20",
@@ -71,7 +72,7 @@ def test_every_name_of_a_kind_loads_and_is_summarised(kind: str) -> None:
 
 def test_every_registry_is_listed() -> None:
     registered = {id(registry_of(kind)) for kind in REGISTRIES}
-    own = (ENVS, SOURCES, TOOLS, REWARDS, PRESETS, AGENTS, DIALECTS, READERS, POINTERS, SCORERS)
+    own = (ENVS, SOURCES, TOOLS, REWARDS, PRESETS, AGENTS, DIALECTS, READERS, POINTERS, SCORERS, KINDS)
     assert registered == {id(registry) for registry in own}
 
 
@@ -343,7 +344,7 @@ SPECS: dict[str, Callable[[Path, str], str]] = {
     "hr-bench": lambda folder, family: f"hr-bench:{hr_file(folder)}",
     "vsp-generated": lambda folder, family: "vsp-generated:sides=4-5,n=30",
     "video": lambda folder, family: "video:n=10",
-    "video-clips": lambda folder, family: "video-clips:n=3",
+    "video-clips": lambda folder, family: "video-clips:n=3,kinds=duration",
     "vstar": lambda folder, family: "vstar:side=320,difficulty=easy,n=6",
     "vstar-bench": lambda folder, family: f"vstar-bench:{vstar_folder(folder)}",
     "vsp": lambda folder, family: f"vsp:{benchmark_folder(folder, family)}",

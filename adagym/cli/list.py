@@ -11,7 +11,18 @@ import tyro
 from adagym.registry import Registry
 
 Kind = Literal[
-    "all", "envs", "tasks", "tools", "rewards", "presets", "agents", "dialects", "readers", "pointers", "scorers"
+    "all",
+    "envs",
+    "tasks",
+    "tools",
+    "rewards",
+    "presets",
+    "agents",
+    "dialects",
+    "readers",
+    "pointers",
+    "scorers",
+    "videos",
 ]
 
 REGISTRIES: dict[str, str] = {
@@ -25,6 +36,7 @@ REGISTRIES: dict[str, str] = {
     "readers": "adagym.tools.reading:READERS",
     "pointers": "adagym.tools.pointing:POINTERS",
     "scorers": "adagym.evals.scorers:SCORERS",
+    "videos": "adagym.video:KINDS",
 }
 """Where each kind's registry is."""
 

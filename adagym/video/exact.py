@@ -16,7 +16,7 @@ from adagym.types import Array
 from adagym.video.stamps import Stamps
 
 THREADS = 8
-"""Most threads that decode one video; each holds frames of its own."""
+"""Packets that are decoded at the same time, on fewer cores too: most of them may be ones that are passed over."""
 FAR = 300
 """Packets that are read and thrown away rather than sought past: a seek empties the decoder first."""
 SHORT = 16
@@ -85,8 +85,7 @@ class ExactReader:
         self._stream = streams[0]
         self._stream.thread_type = "AUTO"
         self._codec = self._stream.codec_context
-        if (os.cpu_count() or 1) >= THREADS:  # below that FFmpeg's own choice, one more than there are cores
-            self._codec.thread_count = THREADS
+        self._codec.thread_count = THREADS
 
     def _scan(self) -> Stamps:
         """Read every packet's stamp without decoding it."""

@@ -29,6 +29,11 @@ BLUEPRINTS.register(
 )
 BLUEPRINTS.register("vstar", "adagym.agents.blueprints.vstar:VARIANTS", summary="find the object, look closely, answer")
 BLUEPRINTS.register(
+    "image_qa",
+    "adagym.agents.blueprints.image_qa:VARIANTS",
+    summary="search one picture after the other, compare or look closely, answer",
+)
+BLUEPRINTS.register(
     "video_qa",
     "adagym.agents.blueprints.video_qa:VARIANTS",
     summary="watch the part that matters, read or follow, answer",

@@ -8,7 +8,7 @@ whatever it draws comes from one generator seeded by the episode.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -111,6 +111,55 @@ class Desk:
         if failed(result):
             raise Unfit("a call failed that should not")
         return result
+
+
+class CountingDesk(Desk):
+    """A desk that counts its calls, for plans that look at what they have been shown so far.
+
+    Plans start anew at every turn, when the conversation already holds what their later calls gave.
+    """
+
+    def __init__(
+        self, case: Case, wordings: Mapping[str, Sequence[str]], stumble: str | None = None, fallback: bool = False
+    ) -> None:
+        super().__init__(case, wordings, stumble, fallback)
+        self.calls = 0
+        """Calls made so far, failed ones included."""
+
+    @property
+    def scene(self) -> Scene:
+        """The conversation up to the latest call."""
+        scene = self.case.scene
+        later = {name for names in scene.made[self.calls :] for name in names}
+        images = {name: image for name, image in scene.images.items() if name not in later}
+        return replace(scene, images=images, results=scene.results[: self.calls], made=scene.made[: self.calls])
+
+    def make(self, step: str, think: str, call: ToolCall, most: int) -> Part:
+        """Make a call; the first one of the step of the stumble fails before it succeeds.
+
+        Raises:
+            ToolsFailed: It failed twice, as planned.
+            Unfit: There were ``most`` calls already, or a call failed that should not, or the other way round.
+        """
+        if self.calls >= most:
+            raise Unfit("it takes too many calls")
+        result = yield from self.call(step, think, call)
+        self.calls += 1
+        if step == self.stumble:
+            self.calls += 1
+            self.stumble = None
+        return result
+
+    def latest(self) -> str:
+        """The name of the first picture that the latest call made.
+
+        Raises:
+            Unfit: It was not shown.
+        """
+        made = self.scene.made[-1]
+        if not made or made[0] not in self.case.scene.images:
+            raise Unfit("pictures of tools are not shown")
+        return made[0]
 
 
 def spoil(call: ToolCall, name: str, extent: Sequence[int]) -> ToolCall:

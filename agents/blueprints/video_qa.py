@@ -6,12 +6,11 @@ What the frames that are shown tell is enough for some questions, and only those
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import replace
 from itertools import pairwise
 
-from adagym.agents.blueprints.base import Case, Desk, Envelope, Part, Plan, ToolsFailed, Unfit, Variant
+from adagym.agents.blueprints.base import Case, CountingDesk, Envelope, Part, Plan, ToolsFailed, Unfit, Variant
 from adagym.agents.blueprints.video_qa_words import WORDINGS
-from adagym.agents.experts.base import Move, Scene
+from adagym.agents.experts.base import Move
 from adagym.agents.experts.video_qa import (
     CLIP,
     MOST_CALLS,
@@ -87,7 +86,7 @@ VARIANTS: Mapping[str, Variant] = {
 }
 
 
-class VideoDesk(Desk):
+class VideoDesk(CountingDesk):
     """Makes the moves of a plan about a video.
 
     Args:
@@ -106,15 +105,6 @@ class VideoDesk(Desk):
             raise Unfit("the question is of no known form")
         self.asked: Asked = asked
         self.name = asked.words[0] if asked.words else ""
-        self._calls = 0
-
-    @property
-    def scene(self) -> Scene:
-        """The conversation up to the latest call of the plan, which starts anew at every turn."""
-        scene = self.case.scene
-        later = {name for names in scene.made[self._calls :] for name in names}
-        images = {name: image for name, image in scene.images.items() if name not in later}
-        return replace(scene, images=images, results=scene.results[: self._calls], made=scene.made[: self._calls])
 
     @property
     def times(self) -> list[float]:
@@ -126,32 +116,10 @@ class VideoDesk(Desk):
         """What is seen in these frames."""
         return sightings(looks_of(self.scene, self.asked))
 
-    def make(self, step: str, think: str, call: ToolCall) -> Part:
-        """Make a call; the first one of the step of the stumble fails before it succeeds."""
-        if self._calls >= MOST_CALLS:
-            raise Unfit("it takes too many calls")
-        result = yield from self.call(step, think, call)
-        self._calls += 1
-        if step == self.stumble:
-            self._calls += 1
-            self.stumble = None
-        return result
-
     def clip(self, step: str, think: str, part: tuple[float, float], count: int = CLIP) -> Part:
         """Watch a part of the video, from and to so many seconds."""
         arguments = {"start_time": part[0], "end_time": part[1], "count": count}
-        return self.make(step, think, ToolCall("VideoClip", arguments))
-
-    def latest(self) -> str:
-        """The name of the picture that the latest call made.
-
-        Raises:
-            Unfit: It was not shown.
-        """
-        made = self.scene.made[-1]
-        if not made or made[0] not in self.case.scene.images:
-            raise Unfit("pictures of tools are not shown")
-        return made[0]
+        return self.make(step, think, ToolCall("VideoClip", arguments), MOST_CALLS)
 
     def found(self) -> list[Sighting]:
         """What is seen, if it holds anything to answer from.
@@ -198,7 +166,7 @@ def _solve(desk: VideoDesk, wrong: int = 0) -> Plan:
         call = draw_way(desk.scene, desk.asked, seen).call
         if call is None:
             raise Unfit("nothing can be drawn")
-        yield from desk.make("draw", desk.voice.say("draw", name=desk.name), call)
+        yield from desk.make("draw", desk.voice.say("draw", name=desk.name), call, MOST_CALLS)
     yield desk.answer(conclude(desk.asked, seen))
 
 
@@ -256,10 +224,10 @@ def _read(desk: VideoDesk, seen: Sequence[Sighting]) -> Plan:
         raise Unfit("the tag is not seen")
     best = tagged[len(tagged) // 2]
     think = desk.voice.say("frame", moment=round(best.seconds, 2), name=desk.name)
-    yield from desk.make("frame", think, ToolCall("FrameAt", {"time": best.seconds}))
+    yield from desk.make("frame", think, ToolCall("FrameAt", {"time": best.seconds}), MOST_CALLS)
     number = int(desk.latest().removeprefix("img_"))
     arguments = {"bbox_2d": around(best, desk.asked.size), "target_image": number}
-    yield from desk.make("crop", desk.voice.say("crop"), ToolCall("crop_image", arguments))
+    yield from desk.make("crop", desk.voice.say("crop"), ToolCall("crop_image", arguments), MOST_CALLS)
     yield desk.answer(read_code(desk.case.scene.images[desk.latest()], desk.asked))
 
 

@@ -148,21 +148,26 @@ def conclude(asked: Asked, pictures: Sequence[str], seen: Seen) -> str:
 
 def glance(images: Mapping[str, Array], pictures: Sequence[str], asked: Asked) -> str:
     """Answer from thumbnails, enlarged again, by the same rules."""
+    return by_sight({picture: thumbnail(images[picture]) for picture in pictures}, asked) or asked.guess
+
+
+def by_sight(images: Mapping[str, Array], asked: Asked) -> str | None:
+    """Answer from pictures without tools, by the same rules; None if what is asked about is not found."""
     seen: dict[Look, Sequence[Sequence[int]]] = {}
-    small = {picture: thumbnail(images[picture]) for picture in pictures}
+    pictures = list(images)
     while (look := next_look(asked, pictures, seen)) is not None:
-        seen[look] = locate(small[look[0]], look[1], "objects")
+        seen[look] = locate(images[look[0]], look[1], "objects")
     if asked.kind != "text":
-        return conclude(asked, pictures, seen)
+        return conclude(asked, pictures, seen) if any(seen.values()) else None
     for (picture, _), points in seen.items():
         if points:
-            box = around(points[0], small[picture])
+            box = around(points[0], images[picture])
             place = [points[0][0] - box[0], points[0][1] - box[1]]
-            side = size_of(asked.words[0], cut(small[picture], box), place)
-            tag = below(points[0], side, small[picture])
-            texts = [(line.text, line.box) for line in read_text(cut(small[picture], tag))]
+            side = size_of(asked.words[0], cut(images[picture], box), place)
+            tag = below(points[0], side, images[picture])
+            texts = [(line.text, line.box) for line in read_text(cut(images[picture], tag))]
             return _code(texts, points[0], tag, asked)
-    return asked.guess
+    return None
 
 
 def thumbnail(image: Array) -> Array:

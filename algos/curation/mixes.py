@@ -44,6 +44,11 @@ GUI = Mix(
 )
 """Questions about screens; the counts are ours."""
 
+IMAGES = Mix(
+    {"image_qa": {"direct": 250, "reflect1": 140, "reflect2": 60, "tool_failure": 50, "fallback": 50, "no_tool": 50}}
+)
+"""Questions about several pictures; the counts are ours."""
+
 VIDEO = Mix(
     {"video_qa": {"direct": 250, "reflect1": 140, "reflect2": 60, "tool_failure": 50, "fallback": 50, "no_tool": 50}}
 )
@@ -62,6 +67,7 @@ many tries the first need; that division is ours."""
 
 MIXES: Registry[Mix] = Registry("curation")
 MIXES.register("gui", "adagym.algos.curation.mixes:GUI", summary="questions about screens, a part looked at first")
+MIXES.register("images", "adagym.algos.curation.mixes:IMAGES", summary="several pictures, searched one by one")
 MIXES.register("video", "adagym.algos.curation.mixes:VIDEO", summary="questions about videos, a part watched closely")
 MIXES.register("vstar", "adagym.algos.curation.mixes:VSTAR", summary="visual search, some in wrong places first")
 MIXES.register(

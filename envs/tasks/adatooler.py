@@ -30,6 +30,7 @@ from adagym.envs.tasks.records import Records, lettered_prompt
 from adagym.errors import DataError, UsageError
 from adagym.pictures import PictureFile
 from adagym.types import AnswerType, Task
+from adagym.video.folder import SUFFIXES
 
 FAMILIES = ("image_qa", "video_qa")
 
@@ -214,7 +215,9 @@ def _wanted() -> str:
 
 def _video(files: Sequence[str]) -> str:
     """A reference to the video: a file, a folder of frames, or frames in order."""
-    return files[0] if len(files) == 1 else f"frames:{json.dumps(files)}"
+    suffix = Path(files[0]).suffix.lower()
+    moves = suffix not in SUFFIXES or suffix == ".gif"
+    return files[0] if len(files) == 1 and moves else f"frames:{json.dumps(files)}"
 
 
 def _prompt(record: Record, pictures: int) -> str:

@@ -121,7 +121,7 @@ class VideoGenerated(Sequence[Task]):
         if not least <= options.seconds <= longest:
             raise UsageError(
                 f"{options.events} events ({difficulty}) need {least:g} to {longest:g} seconds, not "
-                f"{options.seconds:g}. Make the video longer, take fewer events, or a harder difficulty: shorter events."
+                f"{options.seconds:g}. Make the video longer, take fewer events, or choose a harder difficulty."
             )
 
     def __len__(self) -> int:

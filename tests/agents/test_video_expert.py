@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -48,7 +49,7 @@ VIDEO = MadeVideo(1280, 720, 24, 96, "china", False, (TRACK,))
 EMPTY: Array = np.zeros((90, 160, 3), np.uint8)
 
 
-def play(tasks: str, agent: ExpertAgent | None = None, **kwargs: object) -> list[Trajectory]:
+def play(tasks: str, agent: ExpertAgent | None = None, **kwargs: Any) -> list[Trajectory]:
     collector = Collector(lambda: gym.make("adagym/VideoQA-v0", tasks=tasks, **kwargs), agent or ExpertAgent(), 1)
     count = len(load_tasks(tasks, "video_qa"))
     played = [rollout.trajectory for rollout in collector.collect(Job(index, seed=0) for index in range(count))]

@@ -41,7 +41,12 @@ def test_only_some_are_kept(tmp_path: Path) -> None:
     path = tmp_path / "rows.json"
     path.write_text(json.dumps(ROWS))
     seen: list[Any] = []
-    rows = JsonRows(path, lambda row: bool(seen.append(row)) or "list" in row)
+
+    def keep(row: Any) -> bool:
+        seen.append(row)
+        return "list" in row
+
+    rows = JsonRows(path, keep)
     assert seen == ROWS
     assert list(rows) == [ROWS[1]]
 

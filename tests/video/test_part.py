@@ -43,7 +43,8 @@ def test_what_is_on_the_screen_between(
     assert isinstance(video, VideoPart)
     assert levels(video) == shown
     np.testing.assert_allclose(video.times, times, atol=1e-9)
-    assert (video.size, video.duration) == ((8, 6), pytest.approx(duration))
+    assert video.size == (8, 6)
+    assert video.duration == pytest.approx(duration)
     assert [int(made) for made in video.each([0], lambda frame: frame[0, 0, 0])] == shown[:1]
 
 

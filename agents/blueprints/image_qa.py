@@ -1,0 +1,182 @@
+"""Several pictures: search one after the other, look closely, answer; or look at wrong parts first and notice it."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+
+from adagym.agents.blueprints.base import Case, CountingDesk, Envelope, Part, Plan, ToolsFailed, Unfit, Variant
+from adagym.agents.blueprints.image_qa_words import WORDINGS
+from adagym.agents.experts.base import Move
+from adagym.agents.experts.image_qa import Asked, Look, by_sight, conclude, next_look, read_question
+from adagym.agents.experts.vstar import Search, around, below, read, size_of
+from adagym.tools.pointing.choose import locate
+from adagym.types import Array, ToolCall
+
+MOST_CALLS = 9
+"""An episode has ten turns."""
+
+_TRIES = 64
+_TIMES = {1: "once", 2: "twice"}
+
+
+def direct(case: Case) -> Plan:
+    """The pictures are searched in order."""
+    yield from _solve(PicturesDesk(case))
+
+
+def reflect1(case: Case) -> Plan:
+    """A part of a picture that does not show the object is looked at first."""
+    yield from _solve(PicturesDesk(case), wrong=1)
+
+
+def reflect2(case: Case) -> Plan:
+    """Two such parts are looked at first."""
+    yield from _solve(PicturesDesk(case), wrong=2)
+
+
+def tool_failure(case: Case) -> Plan:
+    """One call fails and is mended."""
+    desk = PicturesDesk(case)
+    desk.stumble = str(case.rng.choice(["find", "cut", "read"] if desk.asked.kind == "text" else ["find"]))
+    yield from _solve(desk)
+
+
+def fallback(case: Case) -> Plan:
+    """Calls fail twice; the answer is found by sight."""
+    desk = PicturesDesk(case, stumble="find", fallback=True)
+    try:
+        yield from _solve(desk)
+    except ToolsFailed:
+        yield _answer_by_sight(desk, "give_up")
+
+
+def no_tool(case: Case) -> Plan:
+    """The answer is found by sight at once."""
+    yield _answer_by_sight(PicturesDesk(case), "by_sight")
+
+
+VARIANTS: Mapping[str, Variant] = {
+    "direct": Variant(direct, "searched in order, compared, answered"),
+    "reflect1": Variant(reflect1, "a wrong part first, noticed and corrected"),
+    "reflect2": Variant(reflect2, "two wrong parts first, noticed and corrected"),
+    "tool_failure": Variant(tool_failure, "one call fails and is mended", failures=1),
+    "fallback": Variant(fallback, "calls fail, answered by sight", failures=2),
+    "no_tool": Variant(no_tool, "tools are offered and not used"),
+    "toolless": Variant(no_tool, "no tools are offered", equipped=False),
+}
+
+
+class PicturesDesk(CountingDesk):
+    """Makes the moves of a plan about several pictures.
+
+    Args:
+        case: What the plan has to work with.
+        stumble: The step at which calls fail, ``find``, ``cut`` or ``read``; None where all succeed.
+        fallback: Whether the second try at that step fails too.
+
+    Raises:
+        Unfit: The question is of no known form.
+    """
+
+    def __init__(self, case: Case, stumble: str | None = None, fallback: bool = False) -> None:
+        super().__init__(case, WORDINGS, stumble, fallback)
+        asked = read_question(case.scene.prompt)
+        if asked is None:
+            raise Unfit("the question is of no known form")
+        self.asked: Asked = asked
+        made = {name for names in case.scene.made for name in names}
+        self.pictures: Mapping[str, Array] = {
+            name: image for name, image in case.scene.images.items() if name not in made
+        }
+        self.names = tuple(asked.options) if asked.kind == "difference" else asked.words[:1]
+
+    def cut(self, step: str, picture: str, box: Sequence[int], think: str) -> Part:
+        """Have a part of a picture cut out."""
+        arguments = {"bbox_2d": list(box), "target_image": int(_number(picture))}
+        return self.make(step, think, ToolCall("crop_image", arguments), MOST_CALLS)
+
+    def elsewhere(self, before: Sequence[tuple[str, Sequence[int]]]) -> tuple[str, list[int]]:
+        """A picture and a part of it that does not reach near any object asked about, nor any part seen before.
+
+        Raises:
+            Unfit: None was found.
+        """
+        for _ in range(_TRIES):
+            picture = str(self.case.rng.choice(list(self.pictures)))
+            image = self.pictures[picture]
+            height, width = image.shape[:2]
+            box = around([int(self.case.rng.integers(width)), int(self.case.rng.integers(height))], image)
+            others = [part for other, part in before if other == picture]
+            others += [around(point, image) for name in self.names for point in locate(image, name, "objects")]
+            if not any(_overlap(box, other) for other in others):
+                return picture, box
+        raise Unfit("every part of the pictures matters")
+
+    def answer(self, letter: str, purpose: str, verdict: str = "") -> Move:
+        """Give an answer."""
+        said = next(text for text, known in self.asked.options.items() if known == letter)
+        return Move(self.voice.say(purpose, said=said, verdict=verdict), answer=letter)
+
+
+def _solve(desk: PicturesDesk, wrong: int = 0) -> Plan:
+    verdict = yield from _wander(desk, wrong)
+    seen: dict[Look, Sequence[Sequence[int]]] = {}
+    pictures = list(desk.pictures)
+    while (look := next_look(desk.asked, pictures, seen)) is not None:
+        picture, name = look
+        purpose = "find_next" if verdict else "find"
+        think = desk.voice.say(purpose, verdict=verdict, name=name, number=_number(picture))
+        call = ToolCall("Point", {"image": picture, "description": name})
+        points = (yield from desk.make("find", think, call, MOST_CALLS)).get("points", [])
+        seen[look] = points
+        times = _TIMES.get(len(points), f"{len(points)} times")
+        verdict = desk.voice.say("there" if points else "nowhere", number=_number(picture), times=times)
+    if not any(seen.values()):
+        raise Unfit("the object is not found")
+    if desk.asked.kind == "text":
+        yield from _read(desk, *next((look[0], points[0]) for look, points in seen.items() if points), verdict)
+        return
+    yield desk.answer(conclude(desk.asked, pictures, seen), "answer", verdict)
+
+
+def _wander(desk: PicturesDesk, wrong: int) -> Generator[Move, Envelope, str]:
+    """Look at parts that do not show what is asked about; returns what is said of the last one."""
+    verdict, name = "", desk.names[0]
+    before: list[tuple[str, Sequence[int]]] = []
+    for _ in range(wrong):
+        picture, box = desk.elsewhere(before)
+        before.append((picture, box))
+        purpose, number = "wander_again" if verdict else "wander", _number(picture)
+        yield from desk.cut("wander", picture, box, desk.voice.say(purpose, verdict=verdict, name=name, number=number))
+        verdict = desk.voice.say("absent", name=name, number=number)
+    return verdict
+
+
+def _read(desk: PicturesDesk, picture: str, point: Sequence[int], verdict: str) -> Plan:
+    """Cut out what is around an object, then its tag; have the tag read."""
+    image = desk.pictures[picture]
+    box = around(point, image)
+    yield from desk.cut("cut", picture, box, desk.voice.say("cut", verdict=verdict))
+    closer = desk.case.scene.images[desk.latest()]
+    tag = below(point, size_of(desk.names[0], closer, [point[0] - box[0], point[1] - box[1]]), image)
+    yield from desk.cut("tag", picture, tag, desk.voice.say("tag"))
+    call = ToolCall("OCR", {"image": desk.latest()})
+    result = yield from desk.make("read", desk.voice.say("read"), call, MOST_CALLS)
+    texts = [(item["text"], item["box"]) for item in result.get("detections", [])]
+    search = Search(desk.asked.kind, desk.asked.words, desk.asked.options)
+    yield desk.answer(read(texts, [point[0] - tag[0], point[1] - tag[1]], search), "text")
+
+
+def _answer_by_sight(desk: PicturesDesk, purpose: str) -> Move:
+    letter = by_sight(desk.pictures, desk.asked)
+    if letter is None:
+        raise Unfit("the object is not found")
+    return desk.answer(letter, purpose)
+
+
+def _number(picture: str) -> str:
+    return picture.removeprefix("img_")
+
+
+def _overlap(one: Sequence[int], other: Sequence[int]) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
