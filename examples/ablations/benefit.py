@@ -72,7 +72,8 @@ def arms(seed: int, options: Options) -> Outcome:
     policy = load_tiny()
     cold_start(policy, _shown(options, seed), options, seed)
     _test("tc", policy, options, outcome)
-    tasks = _scored(policy, options, seed)
+    origin = source(NAVIGATION, seed + 1000, n=SCORED_PER_PROMPT * options.prompts, extra=TOLD)
+    tasks = scored(policy, origin, seed)
     for told in (True, False):
         scores = [
             task.tool_benefit for task in tasks if bool(task.meta.get("told")) is told and task.tool_benefit is not None
@@ -80,8 +81,8 @@ def arms(seed: int, options: Options) -> Outcome:
         outcome.figures[f"benefit_{'told' if told else 'untold'}"] = sum(scores) / len(scores)
     for arm in ("accuracy", "tool_grpo", "at_grpo"):
         trained = copy.deepcopy(policy)
-        origin = Source(NAVIGATION, {**source(NAVIGATION, seed).env, "tasks": tasks})
-        outcome.curves[arm] = curves(improve(trained, [origin], options, seed, arm, SPEED, KL))
+        learnt = Source(NAVIGATION, {**origin.env, "tasks": tasks})
+        outcome.curves[arm] = curves(improve(trained, [learnt], options, seed, arm, SPEED, KL))
         _test(arm, trained, options, outcome)
     return outcome
 
@@ -96,11 +97,10 @@ def _shown(options: Options, seed: int) -> list[Trajectory]:
     ]
 
 
-def _scored(policy: HFPolicy, options: Options, seed: int) -> Sequence[Task]:
-    """Training tasks with their Tool Benefit Scores."""
-    origin = source(NAVIGATION, seed + 1000, n=SCORED_PER_PROMPT * options.prompts, extra=TOLD)
+def scored(policy: HFPolicy, origin: Source, seed: int) -> Sequence[Task]:
+    """A source's tasks with their Tool Benefit Scores."""
     tasks = list(maker(origin)().unwrapped.tasks)
-    envs = {"with": maker(origin), "without": maker(Source(NAVIGATION, {**origin.env, "tools": ()}))}
+    envs = {"with": maker(origin), "without": maker(Source(origin.env_id, {**origin.env, "tools": ()}))}
     agent = PolicyAgent(policy, SamplerConfig(slots=64, max_tokens=1200, max_new_tokens=MAX_NEW_TOKENS))
     with tempfile.TemporaryDirectory() as folder:
         benefits = measure_benefit(envs, tasks, agent, Path(folder) / "rollouts.jsonl", k=K, seed=seed)
