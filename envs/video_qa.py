@@ -7,9 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from adagym.envs.base import ToolEnv
-from adagym.errors import DataError
+from adagym.errors import DataError, UsageError
+from adagym.spaces import MAX_IMAGES
 from adagym.types import Array, Task
 from adagym.video import FrameBudget, ShownVideo, open_video
+
+MOST_FRAMES = MAX_IMAGES - 16
+"""An observation may hold pictures of the task too."""
 
 
 class VideoQA(ToolEnv):
@@ -111,6 +115,8 @@ class VideoQA(ToolEnv):
     def __init__(self, tasks: str | Sequence[Task] | None = None, *, frames: str | int = 64, **arguments: Any) -> None:
         super().__init__(tasks, **arguments)
         self._budget = FrameBudget.parse(frames)
+        if self._budget.most > MOST_FRAMES:
+            raise UsageError(f"At most {MOST_FRAMES} frames are shown at first, not {self._budget.most}.")
         self._kwargs["frames"] = frames
 
     def _open(self, task: Task) -> tuple[tuple[Array, ...], ShownVideo | None, str]:
@@ -136,8 +142,8 @@ def _told(shown: ShownVideo, before: int) -> str:
     # Rounded up, so that the time that is told leads back to the frame: it is still on the screen then.
     times = ", ".join(f"{math.ceil(round(100 * seconds, 4)) / 100:.2f}" for seconds in shown.times)
     first, last = before + 1, before + len(shown.shown)
-    names = f"img_{first}" if first == last else f"img_{first} to img_{last}"
+    names = f"img_{first}: its frame 1" if first == last else f"img_{first} to img_{last}: its frames 1 to {last - before}"
     return (
         f"The video lasts {shown.video.duration:.2f} s and has {len(shown.video)} frames of {width}x{height} pixels. "
-        f"{names}: its frames 1 to {len(shown.shown)}, made small, at {times} s."
+        f"{names}, made small, at {times} s."
     )

@@ -11,7 +11,7 @@ from adagym.types import Array
 from adagym.video.base import Video
 
 MOST = 4096
-"""Most frames that may be shown at first."""
+"""Most frames that are chosen from a video."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class FrameBudget:
     def __post_init__(self) -> None:
         """Check the numbers."""
         if not 1 <= self.most <= MOST:
-            raise UsageError(f"A first observation shows 1 to {MOST} frames, not {self.most}.")
+            raise UsageError(f"1 to {MOST} frames are chosen from a video, not {self.most}.")
         if self.fps is not None and not 0 < self.fps <= 1000:
             raise UsageError(f"`fps` is above 0 and at most 1000, not {self.fps}.")
         if self.pixels < 256:

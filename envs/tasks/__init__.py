@@ -77,7 +77,9 @@ SOURCES.register(
     "video-mmmu", "adagym.envs.tasks.video_mmmu:VideoMMMU", summary="video-mmmu:DIR, Video-MMMU (Parquet; videos)"
 )
 SOURCES.register(
-    "vsi-bench", "adagym.envs.tasks.vsi_bench:VSIBench", summary="vsi-bench:DIR, VSI-Bench (Parquet, JSON lines; videos)"
+    "vsi-bench",
+    "adagym.envs.tasks.vsi_bench:VSIBench",
+    summary="vsi-bench:DIR, VSI-Bench (Parquet, JSON lines; videos)",
 )
 SOURCES.register(
     "longvideo-reason",
@@ -90,7 +92,9 @@ SOURCES.register(
     summary="perception-test:DIR, Perception Test's questions with options (JSON, Parquet; videos)",
 )
 SOURCES.register(
-    "video-holmes", "adagym.envs.tasks.video_holmes:VideoHolmes", summary="video-holmes:DIR, Video-Holmes (JSON; videos)"
+    "video-holmes",
+    "adagym.envs.tasks.video_holmes:VideoHolmes",
+    summary="video-holmes:DIR, Video-Holmes (JSON; videos)",
 )
 SOURCES.register("infovqa", "adagym.envs.tasks.infovqa:InfoVQA", summary="infovqa:DIR, InfographicVQA (parquet)")
 SOURCES.register("mathvista", "adagym.envs.tasks.mathvista:MathVista", summary="mathvista:DIR, MathVista (parquet)")

@@ -178,7 +178,7 @@ def test_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--frames", "0"), "shows 1 to 4096 frames"),
+        (("--frames", "0"), "1 to 4096 frames"),
         (("--side", "3"), "`side` is at least 16"),
         (("--quality", "0"), "`quality` is 1 to 100"),
     ],

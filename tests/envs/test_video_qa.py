@@ -68,7 +68,7 @@ def test_pictures_of_the_task_come_first() -> None:
     env = VideoQA([mixed], frames=1)
     observation, _ = env.reset(seed=0)
     assert [image.shape for image in observation["images"]] == [(180, 320, 3), (168, 298, 3)]
-    assert "img_2: its frames 1 to 1, made small, at 6.50 s." in observation["text"]
+    assert "img_2: its frame 1, made small, at 6.50 s." in observation["text"]
     still = Task("still/0", "video_qa", "What?", (photo,))
     observation, _ = VideoQA([still]).reset(seed=0)
     assert len(observation["images"]) == 1
@@ -147,3 +147,8 @@ def test_chance_is_what_the_page_says() -> None:
     collector.close()
     assert "25 %" in (VideoQA.__doc__ or "")
     assert abs(np.mean(right) - 0.25) < 0.11, "three and a half standard errors"
+
+
+def test_no_more_frames_are_shown_than_an_observation_holds() -> None:
+    with pytest.raises(UsageError, match="At most 240 frames are shown at first, not 241"):
+        VideoQA(frames=241)
