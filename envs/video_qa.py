@@ -142,7 +142,10 @@ def _told(shown: ShownVideo, before: int) -> str:
     # Rounded up, so that the time that is told leads back to the frame: it is still on the screen then.
     times = ", ".join(f"{math.ceil(round(100 * seconds, 4)) / 100:.2f}" for seconds in shown.times)
     first, last = before + 1, before + len(shown.shown)
-    names = f"img_{first}: its frame 1" if first == last else f"img_{first} to img_{last}: its frames 1 to {last - before}"
+    if first == last:
+        names = f"img_{first}: its frame 1"
+    else:
+        names = f"img_{first} to img_{last}: its frames 1 to {last - before}"
     return (
         f"The video lasts {shown.video.duration:.2f} s and has {len(shown.video)} frames of {width}x{height} pixels. "
         f"{names}, made small, at {times} s."
