@@ -9,10 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar, overload
+from typing import Any, ClassVar
 
+from adagym.envs.tasks.lazy import LazyTasks
 from adagym.envs.tasks.parquet import ParquetRows
 from adagym.envs.tasks.row_picture import RowPicture
 from adagym.errors import DataError, UsageError
@@ -29,7 +30,7 @@ _MARKED = re.compile(r"<(image|box)>.*?</\1>", re.DOTALL)
 _ALL_OBJECTS = re.compile(r"[^.?!]*\bground(?:ing)? all (?:the )?objects?\b[^.?!]*[.?!]?", re.IGNORECASE)
 
 
-class _Listed(Sequence[Task]):
+class _Listed(LazyTasks):
     """Tasks made one by one from their index."""
 
     _length: int
@@ -37,20 +38,7 @@ class _Listed(Sequence[Task]):
     def __len__(self) -> int:
         return self._length
 
-    @overload
-    def __getitem__(self, index: int) -> Task: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Task]: ...
-
-    def __getitem__(self, index: int | slice) -> Task | Sequence[Task]:
-        if isinstance(index, slice):
-            return [self._task(i) for i in range(*index.indices(len(self)))]
-        if not -len(self) <= index < len(self):
-            raise IndexError(f"Task {index} of {len(self)}.")
-        return self._task(index % len(self))
-
-    def _task(self, index: int) -> Task:
+    def _at(self, index: int) -> Task:
         raise NotImplementedError
 
 
@@ -97,7 +85,7 @@ class GUIChat(_Listed):
         if not self._items:
             raise DataError(f"`{listing}` holds no single-turn questions{f' of the split {split}' if split else ''}.")
 
-    def _task(self, index: int) -> Task:
+    def _at(self, index: int) -> Task:
         if self._items is None:
             row = self._rows[index]
             picture = RowPicture(self._path, "image", index)
@@ -138,7 +126,7 @@ class WebMMU(_Listed):
         if not self._places:
             raise DataError(f"No question is of the type {question_type!r}; there are {', '.join(sorted(set(types)))}.")
 
-    def _task(self, index: int) -> Task:
+    def _at(self, index: int) -> Task:
         place = self._places[index]
         row = self._rows[place]
         answer = str(row["ground_truth"] or "")

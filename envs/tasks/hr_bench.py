@@ -6,10 +6,9 @@ The score is the mean over all of them, so they are tasks of their own; options 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, overload
 
+from adagym.envs.tasks.lazy import LazyTasks
 from adagym.envs.tasks.parquet import ParquetRows
 from adagym.envs.tasks.row_picture import RowPicture
 from adagym.envs.tasks.vstar_text import VSTAR, check_family, prompt_of
@@ -21,7 +20,7 @@ SIZES = ("4k", "8k")
 _COLUMNS = ("index", "question", "A", "B", "C", "D", "answer", "category", "cycle_category")
 
 
-class HRBench(Sequence[Task]):
+class HRBench(LazyTasks):
     """Rows in order. Texts are read when a task is asked for, its picture when it is loaded.
 
     Args:
@@ -47,19 +46,8 @@ class HRBench(Sequence[Task]):
     def __len__(self) -> int:
         return len(self._rows)
 
-    @overload
-    def __getitem__(self, index: int) -> Task: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Task]: ...
-
-    def __getitem__(self, index: int | slice) -> Task | Sequence[Task]:
-        if isinstance(index, slice):
-            return [self._task(i, self._rows[i]) for i in range(*index.indices(len(self)))]
+    def _at(self, index: int) -> Task:
         row = self._rows[index]
-        return self._task(index % len(self), row)
-
-    def _task(self, index: int, row: Mapping[str, Any]) -> Task:
         choices = tuple(str(row[letter]) for letter in LETTERS[:4] if row[letter] is not None)
         answer = str(row["answer"]).strip(" ().")
         if answer not in tuple(LETTERS[: len(choices)]) or not row["question"]:

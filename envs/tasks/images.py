@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 
 from adagym.envs.tasks.images_kinds import KINDS, OPTIONS, Puzzle
+from adagym.envs.tasks.lazy import LazyTasks
 from adagym.envs.tasks.photos import SPLITS, photos_of
 from adagym.envs.tasks.vstar import DIFFICULTIES, MAX_SIDE, MIN_SIZE, Draw, Question, names_of
 from adagym.envs.tasks.vstar_scene import Place, SceneImage, Wish, grid, lay_out
@@ -37,7 +38,7 @@ class _Options:
     pictures: int
 
 
-class ManyImages(Sequence[Task]):
+class ManyImages(LazyTasks):
     """``n`` tasks; task ``i`` depends on the options and ``i`` alone. The splits share no object and no photograph.
 
     Every question has four options, so by chance a quarter of the answers is right.
@@ -98,20 +99,7 @@ class ManyImages(Sequence[Task]):
     def __len__(self) -> int:
         return self._options.n
 
-    @overload
-    def __getitem__(self, index: int) -> Task: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Task]: ...
-
-    def __getitem__(self, index: int | slice) -> Task | Sequence[Task]:
-        if isinstance(index, slice):
-            return [self._task(i) for i in range(*index.indices(len(self)))]
-        if not -len(self) <= index < len(self):
-            raise IndexError(f"Task {index} of {len(self)}.")
-        return self._task(index % len(self))
-
-    def _task(self, index: int) -> Task:
+    def _at(self, index: int) -> Task:
         options = self._options
         kind = self._kinds[index % len(self._kinds)]
         width, height = options.side, options.side * 9 // 16

@@ -12,12 +12,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 import cv2
 import numpy as np
 
 from adagym.envs.tasks.jigsaw_text import JIGSAW, MAX_CHOICES, PLACES, check_family, options, prompt_of
+from adagym.envs.tasks.lazy import LazyTasks
 from adagym.envs.tasks.photos import SPLITS, photos_of
 from adagym.errors import DataError, UsageError
 from adagym.rewards.choices import LETTERS
@@ -77,7 +78,7 @@ class PuzzleImage:
         return picture
 
 
-class Jigsaw(Sequence[Task]):
+class Jigsaw(LazyTasks):
     """``n`` puzzles; puzzle ``i`` depends on the options and ``i`` alone.
 
     Args:
@@ -130,20 +131,7 @@ class Jigsaw(Sequence[Task]):
     def __len__(self) -> int:
         return self._n
 
-    @overload
-    def __getitem__(self, index: int) -> Task: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Task]: ...
-
-    def __getitem__(self, index: int | slice) -> Task | Sequence[Task]:
-        if isinstance(index, slice):
-            return [self._task(i) for i in range(*index.indices(self._n))]
-        if not -self._n <= index < self._n:
-            raise IndexError(f"Task {index} of {self._n}.")
-        return self._task(index % self._n)
-
-    def _task(self, index: int) -> Task:
+    def _at(self, index: int) -> Task:
         seed = (self._seed, SPLITS.index(self._split), index)
         rng = np.random.default_rng(seed)
         drawn = rng.choice(len(self._names), min(1 + _SPARES, len(self._names)), replace=False)

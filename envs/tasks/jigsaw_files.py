@@ -11,9 +11,10 @@ import re
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, overload
+from typing import Any, ClassVar
 
 from adagym.envs.tasks.jigsaw_text import JIGSAW, MAX_CHOICES, check_family, lettered, options
+from adagym.envs.tasks.lazy import LazyTasks
 from adagym.envs.tasks.parquet import ParquetRows
 from adagym.envs.tasks.row_picture import bytes_of
 from adagym.errors import DataError, UsageError
@@ -25,7 +26,7 @@ SPLITS = ("val", "test")
 """The splits of BLINK; answers of the second are not published."""
 
 
-class _Rows(Sequence[Task]):
+class _Rows(LazyTasks):
     """Tasks of Parquet rows."""
 
     _columns: ClassVar[tuple[str, ...]]
@@ -38,16 +39,8 @@ class _Rows(Sequence[Task]):
     def __len__(self) -> int:
         return len(self._rows)
 
-    @overload
-    def __getitem__(self, index: int) -> Task: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Task]: ...
-
-    def __getitem__(self, index: int | slice) -> Task | Sequence[Task]:
-        if isinstance(index, slice):
-            return [self._task(i, self._rows[i]) for i in range(*index.indices(len(self)))]
-        return self._task(index % len(self) if -len(self) <= index < len(self) else index, self._rows[index])
+    def _at(self, index: int) -> Task:
+        return self._task(index, self._rows[index])
 
     @abstractmethod
     def _task(self, index: int, row: Mapping[str, Any]) -> Task: ...

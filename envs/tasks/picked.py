@@ -6,8 +6,9 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar, overload
+from typing import Any, Protocol, TypeVar
 
+from adagym.envs.tasks.lazy import LazyTasks
 from adagym.errors import DataError
 from adagym.types import Task
 
@@ -45,7 +46,7 @@ class Origin:
     """What a line does to a task: ``scores``."""
 
 
-class Picked(Sequence[Task]):
+class Picked(LazyTasks):
     """Tasks of the source that the folder names, task by task taken from it when one is asked for.
 
     A subclass sets ``_rows``, in the order of the source, and calls :meth:`_try_out`.
@@ -77,15 +78,7 @@ class Picked(Sequence[Task]):
     def __len__(self) -> int:
         return len(self._rows)
 
-    @overload
-    def __getitem__(self, index: int) -> Task: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Task]: ...
-
-    def __getitem__(self, index: int | slice) -> Task | Sequence[Task]:
-        if isinstance(index, slice):
-            return [self._task(row) for row in self._rows[index]]
+    def _at(self, index: int) -> Task:
         return self._task(self._rows[index])
 
     def _task(self, row: Any) -> Task:

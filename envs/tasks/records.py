@@ -11,9 +11,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 from adagym.envs.tasks.json_rows import JsonRows
+from adagym.envs.tasks.lazy import LazyTasks
 from adagym.envs.tasks.parquet import ParquetRows
 from adagym.errors import DataError, UsageError
 from adagym.rewards.choices import LETTERS
@@ -28,7 +29,7 @@ _INLINE = re.compile(r"(?<![^\s,;])\(?([A-Z])[.):](?=\s|$)\s*")
 _OPTIONS_WORD = re.compile(r"\s*\b(?:options|choices)\s*:?\s*$", re.IGNORECASE)
 
 
-class Records(Sequence[Task]):
+class Records(LazyTasks):
     """Tasks made one by one from records, in their order.
 
     Args:
@@ -48,20 +49,7 @@ class Records(Sequence[Task]):
     def __len__(self) -> int:
         return len(self._records)
 
-    @overload
-    def __getitem__(self, index: int) -> Task: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Task]: ...
-
-    def __getitem__(self, index: int | slice) -> Task | Sequence[Task]:
-        if isinstance(index, slice):
-            return [self._checked(i) for i in range(*index.indices(len(self)))]
-        if not -len(self) <= index < len(self):
-            raise IndexError(f"Task {index} of {len(self)}.")
-        return self._checked(index % len(self))
-
-    def _checked(self, index: int) -> Task:
+    def _at(self, index: int) -> Task:
         with self._reading(index):
             return self._task(index, self._records[index])
 

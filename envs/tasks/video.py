@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 
+from adagym.envs.tasks.lazy import LazyTasks
 from adagym.envs.tasks.photos import SPLITS, photos_of
 from adagym.envs.tasks.records import check_family
 from adagym.envs.tasks.video_questions import CORNERS, FEWEST, KINDS, Question, Span
@@ -59,7 +60,7 @@ class _Options:
     side: int
 
 
-class VideoGenerated(Sequence[Task]):
+class VideoGenerated(LazyTasks):
     """``n`` tasks; task ``i`` depends on the options and ``i`` alone. The splits share no object and no photograph.
 
     All questions have four options: a guess is right one time in four.
@@ -127,20 +128,7 @@ class VideoGenerated(Sequence[Task]):
     def __len__(self) -> int:
         return self._options.n
 
-    @overload
-    def __getitem__(self, index: int) -> Task: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Task]: ...
-
-    def __getitem__(self, index: int | slice) -> Task | Sequence[Task]:
-        if isinstance(index, slice):
-            return [self._task(i) for i in range(*index.indices(len(self)))]
-        if not -len(self) <= index < len(self):
-            raise IndexError(f"Task {index} of {len(self)}.")
-        return self._task(index % len(self))
-
-    def _task(self, index: int) -> Task:
+    def _at(self, index: int) -> Task:
         options = self._options
         kind = self._kinds[index % len(self._kinds)]
         rng = np.random.default_rng([options.seed, SPLITS.index(options.split), index])

@@ -9,10 +9,11 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 
+from adagym.envs.tasks.lazy import LazyTasks
 from adagym.envs.tasks.records import check_family, some_of
 from adagym.envs.tasks.video import VIDEO_QA
 from adagym.envs.tasks.vstar_text import prompt_of, shuffled
@@ -31,7 +32,7 @@ Made = tuple[str, str, tuple[str, ...], tuple[Array, ...]]
 """Question, right option, wrong options, pictures that belong to the question."""
 
 
-class VideoClips(Sequence[Task]):
+class VideoClips(LazyTasks):
     """``n`` tasks; task ``i`` depends on the videos, the options and ``i`` alone. A guess is right one time in four.
 
     Reading a task opens its video, and decodes a few frames.
@@ -73,20 +74,7 @@ class VideoClips(Sequence[Task]):
     def __len__(self) -> int:
         return self._n
 
-    @overload
-    def __getitem__(self, index: int) -> Task: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Task]: ...
-
-    def __getitem__(self, index: int | slice) -> Task | Sequence[Task]:
-        if isinstance(index, slice):
-            return [self._task(i) for i in range(*index.indices(len(self)))]
-        if not -len(self) <= index < len(self):
-            raise IndexError(f"Task {index} of {len(self)}.")
-        return self._task(index % len(self))
-
-    def _task(self, index: int) -> Task:
+    def _at(self, index: int) -> Task:
         kind = self._kinds[index % len(self._kinds)]
         path = self._paths[index // len(self._kinds) % len(self._paths)]
         rng = np.random.default_rng([self._seed, index])

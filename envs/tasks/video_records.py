@@ -51,8 +51,8 @@ class VideoRecords(Records):
     def __len__(self) -> int:
         return len(self._places)
 
-    def _checked(self, index: int) -> Task:
-        return super()._checked(self._places[index])
+    def _at(self, index: int) -> Task:
+        return super()._at(self._places[index])
 
     def missing(self, count: int | None = None) -> list[Path]:
         """The videos of the first ``count`` tasks (None: of all) that are not there, each once."""

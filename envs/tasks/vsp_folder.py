@@ -7,11 +7,10 @@ The map comes from ``table/`` or ``text/``, the picture shown is the benchmark's
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from pathlib import Path
-from typing import overload
 
 from adagym.envs.lake import MOVES, Lake
+from adagym.envs.tasks.lazy import LazyTasks
 from adagym.envs.tasks.vsp_text import NAVIGATION, check_family, prompt_of
 from adagym.errors import DataError
 from adagym.pictures import PictureFile
@@ -21,7 +20,7 @@ _LETTERS = {"@": "S", "_": "F", "#": "H", "*": "G"}
 _LABELS = {"Y": "Yes", "N": "No"}
 
 
-class VSPFolder(Sequence[Task]):
+class VSPFolder(LazyTasks):
     """All items of one family under a folder, levels and then numbers in order.
 
     Args:
@@ -44,13 +43,7 @@ class VSPFolder(Sequence[Task]):
     def __len__(self) -> int:
         return len(self._tasks)
 
-    @overload
-    def __getitem__(self, index: int) -> Task: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Task]: ...
-
-    def __getitem__(self, index: int | slice) -> Task | Sequence[Task]:
+    def _at(self, index: int) -> Task:
         return self._tasks[index]
 
     def _read(self, picture: Path, part: str) -> Task:

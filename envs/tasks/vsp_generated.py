@@ -9,11 +9,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 
 from adagym.envs.lake import MOVES, Lake
+from adagym.envs.tasks.lazy import LazyTasks
 from adagym.envs.tasks.vsp_text import NAVIGATION, VERIFICATION, check_family, prompt_of
 from adagym.envs.tiles import MapImage, Skin
 from adagym.errors import UsageError
@@ -35,7 +36,7 @@ class _Options:
     told: float
 
 
-class VSPGenerated(Sequence[Task]):
+class VSPGenerated(LazyTasks):
     """``n`` tasks; task ``i`` depends on the family, the options and ``i`` alone.
 
     The splits share no map: a map belongs to the one that its content hash says.
@@ -82,25 +83,12 @@ class VSPGenerated(Sequence[Task]):
             raise UsageError(f"`vsp-generated` needs sides, n of at least 1 and a seed of at least 0: {self._options}.")
         MapImage(("SG",), self._options.cell, skin)  # refuses cell sizes and skins that cannot be drawn
         for index in range(min(self._n, 2 * len(chosen))):  # every side, with either label
-            self._task(index)  # refuses sides and densities that give no map
+            self._at(index)  # refuses sides and densities that give no map
 
     def __len__(self) -> int:
         return self._n
 
-    @overload
-    def __getitem__(self, index: int) -> Task: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Task]: ...
-
-    def __getitem__(self, index: int | slice) -> Task | Sequence[Task]:
-        if isinstance(index, slice):
-            return [self._task(i) for i in range(*index.indices(self._n))]
-        if not -self._n <= index < self._n:
-            raise IndexError(f"Task {index} of {self._n}.")
-        return self._task(index % self._n)
-
-    def _task(self, index: int) -> Task:
+    def _at(self, index: int) -> Task:
         options = self._options
         side = options.sides[index % len(options.sides)]
         kind = (NAVIGATION, VERIFICATION).index(self.family)

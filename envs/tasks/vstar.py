@@ -10,10 +10,11 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 
+from adagym.envs.tasks.lazy import LazyTasks
 from adagym.envs.tasks.photos import SPLITS, photos_of
 from adagym.envs.tasks.vstar_scene import Place, SceneImage, Wish, grid, lay_out
 from adagym.envs.tasks.vstar_text import VSTAR, check_family, prompt_of, shuffled
@@ -58,7 +59,7 @@ class _Options:
     similarity: float
 
 
-class VStarGenerated(Sequence[Task]):
+class VStarGenerated(LazyTasks):
     """``n`` tasks; task ``i`` depends on the options and ``i`` alone. The splits share no object and no photograph.
 
     Args:
@@ -116,20 +117,7 @@ class VStarGenerated(Sequence[Task]):
     def __len__(self) -> int:
         return self._options.n
 
-    @overload
-    def __getitem__(self, index: int) -> Task: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Task]: ...
-
-    def __getitem__(self, index: int | slice) -> Task | Sequence[Task]:
-        if isinstance(index, slice):
-            return [self._task(i) for i in range(*index.indices(len(self)))]
-        if not -len(self) <= index < len(self):
-            raise IndexError(f"Task {index} of {len(self)}.")
-        return self._task(index % len(self))
-
-    def _task(self, index: int) -> Task:
+    def _at(self, index: int) -> Task:
         options = self._options
         width, height = options.side, options.side * 9 // 16
         size = round(width / options.times)

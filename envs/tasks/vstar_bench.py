@@ -13,10 +13,11 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 
+from adagym.envs.tasks.lazy import LazyTasks
 from adagym.envs.tasks.parquet import ParquetRows
 from adagym.envs.tasks.row_picture import RowPicture
 from adagym.envs.tasks.vstar_text import VSTAR, check_family, prompt_of, shuffled
@@ -33,7 +34,7 @@ _OPTION = re.compile(r"^\s*\(?([A-Z])[.)]\s*(.+?)\s*$", re.MULTILINE)
 _WHERE = "Give the folder of craigwu/vstar_bench."
 
 
-class VStarBench(Sequence[Task]):
+class VStarBench(LazyTasks):
     """All questions; those of ``direct_attributes`` first. Pictures are read when they are loaded.
 
     Args:
@@ -69,13 +70,7 @@ class VStarBench(Sequence[Task]):
     def __len__(self) -> int:
         return len(self._tasks)
 
-    @overload
-    def __getitem__(self, index: int) -> Task: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Task]: ...
-
-    def __getitem__(self, index: int | slice) -> Task | Sequence[Task]:
+    def _at(self, index: int) -> Task:
         return self._tasks[index]
 
     def _folders(self, root: Path) -> Iterator[Task]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 
 from adagym.envs.tasks.gui.pages import Page, read_pages
 from adagym.envs.tasks.gui.questions import KINDS, write_question
+from adagym.envs.tasks.lazy import LazyTasks
 from adagym.errors import DataError, UsageError
 from adagym.pictures import PictureFile
 from adagym.types import Task
@@ -24,7 +25,7 @@ PREFACE = "The picture shows a screen.\n"
 _MAX_DRAWS = 1000
 
 
-class GUIQuestions(Sequence[Task]):
+class GUIQuestions(LazyTasks):
     """``n`` questions about pages of a split; question ``i`` depends on the pages, the options and ``i`` alone.
 
     The splits share no template, so a page of one never looks like a page of the other.
@@ -66,7 +67,7 @@ class GUIQuestions(Sequence[Task]):
         self._kinds = _kinds(kinds)
         self._folder = str(folder)
         for index in range(min(self._n, len(self._kinds))):
-            self._draw(index)  # refuses folders without pages for a kind
+            self._at(index)  # refuses folders without pages for a kind
 
     @cached_property
     def _pages(self) -> tuple[Page, ...]:
@@ -82,20 +83,7 @@ class GUIQuestions(Sequence[Task]):
     def __len__(self) -> int:
         return self._n
 
-    @overload
-    def __getitem__(self, index: int) -> Task: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Task]: ...
-
-    def __getitem__(self, index: int | slice) -> Task | Sequence[Task]:
-        if isinstance(index, slice):
-            return [self._draw(i) for i in range(*index.indices(self._n))]
-        if not -self._n <= index < self._n:
-            raise IndexError(f"Task {index} of {self._n}.")
-        return self._draw(index % self._n)
-
-    def _draw(self, index: int) -> Task:
+    def _at(self, index: int) -> Task:
         kind = self._kinds[index % len(self._kinds)]
         rng = np.random.default_rng([self._seed, SPLITS.index(self._split), KINDS.index(kind), index])
         for _ in range(_MAX_DRAWS):
