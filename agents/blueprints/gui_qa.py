@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from adagym.agents.blueprints.base import Case, Desk, Envelope, Part, Plan, ToolsFailed, Unfit, Variant
+from adagym.agents.blueprints.base import Case, Desk, Envelope, Part, Plan, Unfit, Variant
 from adagym.agents.blueprints.gui_qa_words import WORDINGS
+from adagym.agents.blueprints.variants import Way
 from adagym.agents.experts.base import Move, Scene
 from adagym.agents.experts.gui_layout import Box, Found, find, read_detections
 from adagym.agents.experts.gui_qa import Screen
@@ -25,65 +26,18 @@ _SHOWN = 4
 Region = tuple[int, int, int, int]
 
 
-def direct(case: Case) -> Plan:
-    """The right part is cut out at once."""
-    yield from _solve(GUIDesk(case))
-
-
-def reflect1(case: Case) -> Plan:
-    """A wrong part is cut out first."""
-    yield from _solve(GUIDesk(case), wrong=1)
-
-
-def reflect2(case: Case) -> Plan:
-    """Two wrong parts are cut out first."""
-    yield from _solve(GUIDesk(case), wrong=2)
-
-
-def tool_failure(case: Case) -> Plan:
-    """One call fails and is mended."""
-    yield from _solve(GUIDesk(case, stumble=str(case.rng.choice(["cut", "read"]))))
-
-
-def fallback(case: Case) -> Plan:
-    """Calls fail twice; the answer is found by sight."""
-    desk = GUIDesk(case, stumble="cut", fallback=True)
-    try:
-        yield from _solve(desk)
-    except ToolsFailed:
-        yield _answer_by_sight(desk, "give_up")
-
-
-def no_tool(case: Case) -> Plan:
-    """The answer is found by sight at once."""
-    yield _answer_by_sight(GUIDesk(case), "by_sight")
-
-
-VARIANTS: Mapping[str, Variant] = {
-    "direct": Variant(direct, "cut out, read, answered"),
-    "reflect1": Variant(reflect1, "a wrong part first, noticed and corrected"),
-    "reflect2": Variant(reflect2, "two wrong parts first, noticed and corrected"),
-    "tool_failure": Variant(tool_failure, "one call fails and is mended", failures=1),
-    "fallback": Variant(fallback, "calls fail, answered by sight", failures=2),
-    "no_tool": Variant(no_tool, "tools are offered and not used"),
-    "toolless": Variant(no_tool, "no tools are offered", equipped=False),
-}
-
-
 class GUIDesk(Desk):
     """Makes the moves of a plan about a screen.
 
     Args:
         case: What the plan has to work with.
-        stumble: The step at which calls fail, ``cut`` or ``read``; None where all succeed.
-        fallback: Whether the second try at that step fails too.
 
     Raises:
         Unfit: The question is of no known form, or its answer cannot be made out.
     """
 
-    def __init__(self, case: Case, stumble: str | None = None, fallback: bool = False) -> None:
-        super().__init__(case, WORDINGS, stumble, fallback)
+    def __init__(self, case: Case) -> None:
+        super().__init__(case, WORDINGS)
         question = read_question(case.scene.prompt)
         if question is None:
             raise Unfit("the question is of no known form")
@@ -154,7 +108,7 @@ def _run(call: ToolCall, pictures: list[Array]) -> Envelope:
     return ocr(pictures[int(call.arguments["image"].removeprefix("img_")) - 1]).data if call.name == "OCR" else {}
 
 
-def _solve(desk: GUIDesk, wrong: int = 0) -> Plan:
+def _solve(desk: GUIDesk, wrong: int) -> Plan:
     say = desk.voice.say
     verdict = ""
     for _ in range(wrong):
@@ -178,3 +132,8 @@ def _answer_by_sight(desk: GUIDesk, purpose: str) -> Move:
 
 def _found(text: str, box: Sequence[float]) -> Found:
     return Found(text, (box[0], box[1], box[2], box[3]))
+
+
+VARIANTS: Mapping[str, Variant] = Way(GUIDesk, _solve, _answer_by_sight, lambda desk: ("cut", "read")).variants(
+    "cut out, read, answered"
+)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 
-from adagym.agents.blueprints.base import Case, CountingDesk, Envelope, Part, Plan, ToolsFailed, Unfit, Variant
+from adagym.agents.blueprints.base import Case, CountingDesk, Envelope, Part, Plan, Unfit, Variant
 from adagym.agents.blueprints.image_qa_words import WORDINGS
+from adagym.agents.blueprints.variants import Way
 from adagym.agents.experts.base import Move
 from adagym.agents.experts.image_qa import Asked, Look, by_sight, conclude, next_look, read_question
 from adagym.agents.experts.vstar import Search, around, below, read, size_of
@@ -19,67 +20,18 @@ _TRIES = 64
 _TIMES = {1: "once", 2: "twice"}
 
 
-def direct(case: Case) -> Plan:
-    """The pictures are searched in order."""
-    yield from _solve(PicturesDesk(case))
-
-
-def reflect1(case: Case) -> Plan:
-    """A part of a picture that does not show the object is looked at first."""
-    yield from _solve(PicturesDesk(case), wrong=1)
-
-
-def reflect2(case: Case) -> Plan:
-    """Two such parts are looked at first."""
-    yield from _solve(PicturesDesk(case), wrong=2)
-
-
-def tool_failure(case: Case) -> Plan:
-    """One call fails and is mended."""
-    desk = PicturesDesk(case)
-    desk.stumble = str(case.rng.choice(["find", "cut", "read"] if desk.asked.kind == "text" else ["find"]))
-    yield from _solve(desk)
-
-
-def fallback(case: Case) -> Plan:
-    """Calls fail twice; the answer is found by sight."""
-    desk = PicturesDesk(case, stumble="find", fallback=True)
-    try:
-        yield from _solve(desk)
-    except ToolsFailed:
-        yield _answer_by_sight(desk, "give_up")
-
-
-def no_tool(case: Case) -> Plan:
-    """The answer is found by sight at once."""
-    yield _answer_by_sight(PicturesDesk(case), "by_sight")
-
-
-VARIANTS: Mapping[str, Variant] = {
-    "direct": Variant(direct, "searched in order, compared, answered"),
-    "reflect1": Variant(reflect1, "a wrong part first, noticed and corrected"),
-    "reflect2": Variant(reflect2, "two wrong parts first, noticed and corrected"),
-    "tool_failure": Variant(tool_failure, "one call fails and is mended", failures=1),
-    "fallback": Variant(fallback, "calls fail, answered by sight", failures=2),
-    "no_tool": Variant(no_tool, "tools are offered and not used"),
-    "toolless": Variant(no_tool, "no tools are offered", equipped=False),
-}
-
-
 class PicturesDesk(CountingDesk):
     """Makes the moves of a plan about several pictures.
 
     Args:
         case: What the plan has to work with.
-        stumble: The step at which calls fail, ``find``, ``cut`` or ``read``; None where all succeed.
-        fallback: Whether the second try at that step fails too.
 
     Raises:
         Unfit: The question is of no known form.
     """
 
-    def __init__(self, case: Case, stumble: str | None = None, fallback: bool = False) -> None:
-        super().__init__(case, WORDINGS, stumble, fallback)
+    def __init__(self, case: Case) -> None:
+        super().__init__(case, WORDINGS)
         asked = read_question(case.scene.prompt)
         if asked is None:
             raise Unfit("the question is of no known form")
@@ -118,7 +70,7 @@ class PicturesDesk(CountingDesk):
         return Move(self.voice.say(purpose, said=said, verdict=verdict), answer=letter)
 
 
-def _solve(desk: PicturesDesk, wrong: int = 0) -> Plan:
+def _solve(desk: PicturesDesk, wrong: int) -> Plan:
     verdict = yield from _wander(desk, wrong)
     seen: dict[Look, Sequence[Sequence[int]]] = {}
     pictures = list(desk.pictures)
@@ -180,3 +132,12 @@ def _number(picture: str) -> str:
 
 def _overlap(one: Sequence[int], other: Sequence[int]) -> bool:
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+
+
+def _steps(desk: PicturesDesk) -> Sequence[str]:
+    return ("find", "cut", "read") if desk.asked.kind == "text" else ("find",)
+
+
+VARIANTS: Mapping[str, Variant] = Way(PicturesDesk, _solve, _answer_by_sight, _steps).variants(
+    "searched in order, compared, answered"
+)

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping, Sequence
 from itertools import pairwise
 
-from adagym.agents.blueprints.base import Case, CountingDesk, Envelope, Part, Plan, ToolsFailed, Unfit, Variant
+from adagym.agents.blueprints.base import Case, CountingDesk, Envelope, Part, Plan, Unfit, Variant
+from adagym.agents.blueprints.variants import Way
 from adagym.agents.blueprints.video_qa_words import WORDINGS
 from adagym.agents.experts.base import Move
 from adagym.agents.experts.video_qa import (
@@ -38,68 +39,18 @@ _CLOSELY = ("path", "detail")
 """Forms for which the frames that are shown never suffice."""
 
 
-def direct(case: Case) -> Plan:
-    """The right part is watched at once."""
-    yield from _solve(VideoDesk(case))
-
-
-def reflect1(case: Case) -> Plan:
-    """A wrong part is watched first."""
-    yield from _solve(VideoDesk(case), wrong=1)
-
-
-def reflect2(case: Case) -> Plan:
-    """Two wrong parts are watched first."""
-    yield from _solve(VideoDesk(case), wrong=2)
-
-
-def tool_failure(case: Case) -> Plan:
-    """One call fails and is mended."""
-    desk = VideoDesk(case)
-    steps = {"detail": ["watch", "frame", "crop"], "path": ["watch", "draw"]}.get(desk.asked.form, ["watch"])
-    desk.stumble = str(case.rng.choice(steps))
-    yield from _solve(desk)
-
-
-def fallback(case: Case) -> Plan:
-    """Calls fail twice; the answer is found in the frames that are shown."""
-    desk = VideoDesk(case, stumble="watch", fallback=True)
-    try:
-        yield from _solve(desk)
-    except ToolsFailed:
-        yield _answer_by_sight(desk, "give_up")
-
-
-def no_tool(case: Case) -> Plan:
-    """The answer is found in the frames that are shown."""
-    yield _answer_by_sight(VideoDesk(case), "by_sight")
-
-
-VARIANTS: Mapping[str, Variant] = {
-    "direct": Variant(direct, "the part that matters is watched, then answered"),
-    "reflect1": Variant(reflect1, "a wrong part first, noticed and corrected"),
-    "reflect2": Variant(reflect2, "two wrong parts first, noticed and corrected"),
-    "tool_failure": Variant(tool_failure, "one call fails and is mended", failures=1),
-    "fallback": Variant(fallback, "calls fail, answered from the frames shown", failures=2),
-    "no_tool": Variant(no_tool, "tools are offered and not used"),
-    "toolless": Variant(no_tool, "no tools are offered", equipped=False),
-}
-
-
 class VideoDesk(CountingDesk):
     """Makes the moves of a plan about a video.
 
     Args:
         case: What the plan has to work with.
-        stumble: The step at which calls fail, ``watch``, ``frame``, ``crop`` or ``draw``; None where all succeed.
-        fallback: Whether the second try at that step fails too.
 
     Raises:
         Unfit: The question is of no known form.
     """
 
-    def __init__(self, case: Case, stumble: str | None = None, fallback: bool = False) -> None:
-        super().__init__(case, WORDINGS, stumble, fallback)
+    def __init__(self, case: Case) -> None:
+        super().__init__(case, WORDINGS)
         asked = read_question(case.scene.prompt)
         if asked is None:
             raise Unfit("the question is of no known form")
@@ -151,7 +102,7 @@ class VideoDesk(CountingDesk):
         return Move(seen if purpose is None else self.voice.say(purpose, seen=seen), answer=letter)
 
 
-def _solve(desk: VideoDesk, wrong: int = 0) -> Plan:
+def _solve(desk: VideoDesk, wrong: int) -> Plan:
     verdict = yield from _wander(desk, wrong)
     part: tuple[float, float] | None = unwatched(desk.asked, desk.seen, desk.times) or _doubtful(desk)
     while part is not None:
@@ -239,3 +190,12 @@ def _answer_by_sight(desk: VideoDesk, purpose: str) -> Move:
 
 def _within(seen: Sequence[Sighting], start: float, end: float) -> list[Sighting]:
     return [sighting for sighting in seen if start <= sighting.seconds <= end]
+
+
+def _steps(desk: VideoDesk) -> Sequence[str]:
+    return {"detail": ("watch", "frame", "crop"), "path": ("watch", "draw")}.get(desk.asked.form, ("watch",))
+
+
+VARIANTS: Mapping[str, Variant] = Way(VideoDesk, _solve, _answer_by_sight, _steps).variants(
+    "the part that matters is watched, then answered", "calls fail, answered from the frames shown"
+)

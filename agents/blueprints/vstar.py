@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 
-from adagym.agents.blueprints.base import Case, Desk, Envelope, Part, Plan, ToolsFailed, Unfit, Variant
+from adagym.agents.blueprints.base import Case, Desk, Envelope, Part, Plan, Unfit, Variant
+from adagym.agents.blueprints.variants import Way
 from adagym.agents.blueprints.vstar_words import WORDINGS
 from adagym.agents.experts.base import Move
 from adagym.agents.experts.vstar import around, below, by_sight, compare, look, read, read_question, size_of
@@ -17,68 +18,18 @@ _TRIES = 64
 _ROWS, _COLUMNS = ("upper", "middle", "lower"), ("left", "middle", "right")
 
 
-def direct(case: Case) -> Plan:
-    """The object is found at once."""
-    yield from _solve(SearchDesk(case))
-
-
-def reflect1(case: Case) -> Plan:
-    """A part of the picture without the object is looked at first."""
-    yield from _solve(SearchDesk(case), wrong=1)
-
-
-def reflect2(case: Case) -> Plan:
-    """Two parts of the picture without the object are looked at first."""
-    yield from _solve(SearchDesk(case), wrong=2)
-
-
-def tool_failure(case: Case) -> Plan:
-    """One call fails and is mended."""
-    desk = SearchDesk(case)
-    steps = {"relation": ["find"], "text": ["find", "cut", "read"]}.get(desk.asked.kind, ["find", "cut"])
-    desk.stumble = str(case.rng.choice(steps))
-    yield from _solve(desk)
-
-
-def fallback(case: Case) -> Plan:
-    """Calls fail twice; the answer is found by sight."""
-    desk = SearchDesk(case, stumble="find", fallback=True)
-    try:
-        yield from _solve(desk)
-    except ToolsFailed:
-        yield _answer_by_sight(desk, "give_up")
-
-
-def no_tool(case: Case) -> Plan:
-    """The answer is found by sight at once."""
-    yield _answer_by_sight(SearchDesk(case), "by_sight")
-
-
-VARIANTS: Mapping[str, Variant] = {
-    "direct": Variant(direct, "found, looked at closely, answered"),
-    "reflect1": Variant(reflect1, "a wrong part first, noticed and corrected"),
-    "reflect2": Variant(reflect2, "two wrong parts first, noticed and corrected"),
-    "tool_failure": Variant(tool_failure, "one call fails and is mended", failures=1),
-    "fallback": Variant(fallback, "calls fail, answered by sight", failures=2),
-    "no_tool": Variant(no_tool, "tools are offered and not used"),
-    "toolless": Variant(no_tool, "no tools are offered", equipped=False),
-}
-
-
 class SearchDesk(Desk):
     """Makes the moves of a search.
 
     Args:
         case: What the plan has to work with.
-        stumble: The step at which calls fail, ``find``, ``cut`` or ``read``; None where all succeed.
-        fallback: Whether the second try at that step fails too.
 
     Raises:
         Unfit: The question is of no known form.
     """
 
-    def __init__(self, case: Case, stumble: str | None = None, fallback: bool = False) -> None:
-        super().__init__(case, WORDINGS, stumble, fallback)
+    def __init__(self, case: Case) -> None:
+        super().__init__(case, WORDINGS)
         asked = read_question(case.scene.prompt)
         if asked is None:
             raise Unfit("the question is of no known form")
@@ -142,7 +93,7 @@ class SearchDesk(Desk):
         return Move(think, answer=letter)
 
 
-def _solve(desk: SearchDesk, wrong: int = 0) -> Plan:
+def _solve(desk: SearchDesk, wrong: int) -> Plan:
     asked, say, image = desk.asked, desk.voice.say, desk.case.scene.image
     verdict = yield from _wander(desk, wrong)
     purpose = "find_after" if verdict else "find"
@@ -193,3 +144,12 @@ def _answer_by_sight(desk: SearchDesk, purpose: str) -> Move:
 
 def _apart(one: Sequence[int], other: Sequence[int]) -> bool:
     return one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] or other[3] <= one[1]
+
+
+def _steps(desk: SearchDesk) -> Sequence[str]:
+    return {"relation": ("find",), "text": ("find", "cut", "read")}.get(desk.asked.kind, ("find", "cut"))
+
+
+VARIANTS: Mapping[str, Variant] = Way(SearchDesk, _solve, _answer_by_sight, _steps).variants(
+    "found, looked at closely, answered"
+)
