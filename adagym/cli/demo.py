@@ -20,11 +20,7 @@ if TYPE_CHECKING:
 
 ENV = "adagym/VSPNavigation-v0"
 DENSITY = "0-0.3"
-"""Holes on the training maps, drawn per map."""
-TEST_DENSITY = "0.3"
-"""The held-out maps have as many holes as the densest of those."""
-MIX = {"careful": 0.3, "hasty": 0.45, "guess": 0.25}
-"""How the demonstrations are played: most of them do not look for the holes."""
+"""Holes on the training maps, drawn per map; the held-out maps have the default 0.2."""
 MAX_TURNS = 6
 """One more than the longest blueprint needs."""
 MAX_NEW_TOKENS = 160
@@ -107,8 +103,7 @@ class Demo:
         """Play the held-out maps."""
         from adagym.algos.collect import Collector, Job
 
-        tasks = f"vsp-generated:split=test,seed={TEST_SEED},n={self.n},density={TEST_DENSITY}"
-        collector = Collector(self._maker(tasks), agent)
+        collector = Collector(self._maker(f"vsp-generated:split=test,seed={TEST_SEED},n={self.n}"), agent)
         with console.status(f"testing {name} on {self.n} unseen maps"):
             rollouts = sorted(collector.collect(Job(i, i) for i in range(self.n)), key=lambda rollout: rollout.index)
         collector.close()
@@ -117,7 +112,7 @@ class Demo:
 
     def _cold_start(self, policy: HFPolicy, console: Console) -> None:
         """Imitate demonstrations of mixed quality on the training sides."""
-        from adagym.agents.apprentice import ApprenticeAgent, Mix
+        from adagym.agents.apprentice import ApprenticeAgent
         from adagym.algos.coldstart import demonstrations, examples
         from adagym.algos.optim import OptimConfig
         from adagym.algos.sft import SFTConfig, train
@@ -125,9 +120,7 @@ class Demo:
 
         count = self.demonstrations
         with console.status(f"playing {count} demonstrations through the tools"):
-            shown = demonstrations(
-                self._maker(_training(self.seed, count)), ApprenticeAgent(Mix(**MIX)), count, self.seed
-            )
+            shown = demonstrations(self._maker(_training(self.seed, count)), ApprenticeAgent(), count, self.seed)
         optim = OptimConfig(lr=1.2e-3, muon_lr=2e-3, final=0.0)
         config = SFTConfig(steps=self.sft_steps, batch_size=8, seed=self.seed, optim=optim)
         with StepBar(console, "cold start", self.sft_steps) as report:
