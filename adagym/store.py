@@ -10,13 +10,14 @@ from __future__ import annotations
 import io
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
 
 import gymnasium as gym
+import numpy as np
 from PIL import Image
 
 from adagym.digest import image_digest
@@ -119,6 +120,25 @@ def read_trajectories(path: str | Path) -> Iterator[Trajectory]:
     Raises:
         DataError: The file is missing, or a line before the last is malformed.
     """
+    images = Path(path).parent / IMAGES
+    for _, trajectory in _read(path, lambda: _Reader(images)):
+        yield trajectory
+
+
+def read_records(path: str | Path) -> Iterator[tuple[dict[str, Any], Trajectory]]:
+    """Read as :func:`read_trajectories` does, and open no picture.
+
+    Yields:
+        The line's JSON, in which pictures are names of files in ``images/`` without their suffix, and its
+        trajectory, in which the pictures of messages and steps are empty: (0, 0, 3).
+
+    Raises:
+        DataError: The file is missing, or a line before the last is malformed.
+    """
+    yield from _read(path, _Unopened)
+
+
+def _read(path: str | Path, reader: Callable[[], _Reader]) -> Iterator[tuple[dict[str, Any], Trajectory]]:
     file = Path(path)
     try:
         lines = file.open("rb")
@@ -129,7 +149,8 @@ def read_trajectories(path: str | Path) -> Iterator[Trajectory]:
             if not line.endswith(b"\n"):
                 return
             try:
-                yield _Reader(file.parent / IMAGES).trajectory(json.loads(line))
+                record = json.loads(line)
+                yield record, reader().trajectory(record)
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 raise DataError(
                     f"Line {number} of {file} is not a saved episode ({type(error).__name__}: {error})."
@@ -280,11 +301,11 @@ class _Reader:
         self._loaded: dict[str, Array] = {}
 
     def trajectory(self, value: dict[str, Any]) -> Trajectory:
-        if value.pop("format", None) != FORMAT:
+        if value.get("format") != FORMAT:
             raise ValueError(f"the line's format is not {FORMAT}")
         return Trajectory(
             **{
-                **value,
+                **{name: item for name, item in value.items() if name != "format"},
                 "task": self._task(value["task"]),
                 "messages": tuple(self._message(message) for message in value["messages"]),
                 "steps": tuple(self._step(step) for step in value["steps"]),
@@ -334,3 +355,14 @@ class _Reader:
         if not name.isalnum():  # a name is a digest, never a path
             raise ValueError(f"{name!r} is not the name of a picture")
         return PictureFile(str(self._folder / f"{name}.png"))
+
+
+class _Unopened(_Reader):
+    """Checks the names of pictures, and opens none."""
+
+    def __init__(self) -> None:
+        super().__init__(Path())
+
+    def _load(self, name: str) -> Array:
+        self._stored(name)
+        return np.zeros((0, 0, 3), np.uint8)

@@ -15,5 +15,6 @@ AGENTS.register("replay", "adagym.agents.replay:ReplayAgent", summary="replay:FI
 AGENTS.register("tiny", "adagym.agents.policy:TinyAgent", summary="tiny[:DIR] is the embedded 1.4 M parameter model")
 AGENTS.register("hf", "adagym.agents.policy:HFAgent", summary="hf:PATH is a transformers image-text model")
 AGENTS.register("vllm", "adagym.agents.vllm:VLLMAgent", summary="vllm:PATH is the same, sampled by vLLM")
+AGENTS.register("openai", "adagym.agents.openai:OpenAIAgent", summary="openai:MODEL@URL is a model behind an endpoint")
 
 __all__ = ["AGENTS", "Agent", "Conversation", "Reply"]

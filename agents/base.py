@@ -45,6 +45,20 @@ class Conversation:
 
 
 @dataclass(frozen=True)
+class Usage:
+    """What one turn cost. Tokens are None where they are not known, for example because the request failed."""
+
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    seconds: float = 0.0
+    """Wall time of the turn's requests, waiting for the next attempt included."""
+    retries: int = 0
+    """Requests that failed before the one that counted."""
+    dropped_images: int = 0
+    """Pictures that were left out of the turn's prompt because they did not fit."""
+
+
+@dataclass(frozen=True)
 class Reply:
     """An action text, or the reason why there is none (which voids the episode)."""
 
@@ -53,6 +67,8 @@ class Reply:
     error: str | None = None
     full: bool = False
     """The agent can hold no more of this conversation: the episode is truncated, and scored as it stands."""
+    usage: Usage | None = None
+    """What the turn cost, where the agent knows it; no part of what replays compare."""
 
 
 class Agent:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from adagym.agents.base import Agent, Reply
+from adagym.agents.base import Agent, Reply, Usage
 from adagym.agents.seat import GymEnv, bare, conversation_at
 from adagym.digest import observation_digest
 from adagym.errors import InfraError, UsageError
@@ -49,6 +49,8 @@ class Rollout:
     trajectory: Trajectory
     tokens: TokenTrace | None = None
     """What the policy sampled, if the agent keeps it."""
+    usage: tuple[Usage, ...] = ()
+    """What each turn cost, where the agent says so."""
 
 
 @dataclass
@@ -60,6 +62,7 @@ class _Episode:
     seed: int
     """Seeds the agent's sampling."""
     turn: int = 0
+    usage: list[Usage] = field(default_factory=list)
 
 
 @dataclass
@@ -206,6 +209,8 @@ class Collector:
                 f"The agent `{self.agent.name}` replied to `{reply.key}`, which is not running. "
                 "An agent replies once to each conversation submitted."
             )
+        if reply.usage is not None:
+            episode.usage.append(reply.usage)
         if reply.error is not None:
             self._void(run, episode, reply.error)
             return
@@ -229,7 +234,7 @@ class Collector:
 
     def _finish(self, run: _Run, episode: _Episode, trajectory: Trajectory) -> None:
         tokens = self._release(run, episode)
-        run.done.append(Rollout(episode.index, episode.job, trajectory, tokens))
+        run.done.append(Rollout(episode.index, episode.job, trajectory, tokens, tuple(episode.usage)))
 
     def _release(self, run: _Run, episode: _Episode) -> TokenTrace | None:
         del run.running[episode.key]

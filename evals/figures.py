@@ -15,10 +15,13 @@ from rich.table import Table
 
 REPORTED_PACKAGES = (
     "adagym",
+    "av",
     "gymnasium",
     "numpy",
+    "onnxruntime",
     "opencv-python-headless",
     "pillow",
+    "rapidocr",
     "tokenizers",
     "torch",
     "torchvision",

@@ -5,10 +5,10 @@ from __future__ import annotations
 import importlib
 import inspect
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import is_dataclass, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import gymnasium as gym
 import numpy as np
@@ -23,8 +23,10 @@ from adagym.cli.list import REGISTRIES, registry_of
 from adagym.envs import ENVS
 from adagym.envs.tasks import SOURCES, load_tasks
 from adagym.envs.vsp_navigation import VSPNavigation
+from adagym.evals.protocols import PROTOCOLS
 from adagym.evals.scorers import SCORERS
 from adagym.evals.spec import make_agent
+from adagym.evals.suites import SUITES
 from adagym.protocol import DIALECTS
 from adagym.rewards import PRESETS, REWARDS
 from adagym.store import Store
@@ -65,7 +67,21 @@ def test_every_name_of_a_kind_loads_and_is_summarised(kind: str) -> None:
 
 def test_every_registry_is_listed() -> None:
     registered = {id(registry_of(kind)) for kind in REGISTRIES}
-    own = (ENVS, SOURCES, TOOLS, REWARDS, PRESETS, AGENTS, DIALECTS, READERS, POINTERS, SCORERS, KINDS)
+    own = (
+        ENVS,
+        SOURCES,
+        TOOLS,
+        REWARDS,
+        PRESETS,
+        AGENTS,
+        DIALECTS,
+        READERS,
+        POINTERS,
+        SCORERS,
+        PROTOCOLS,
+        SUITES,
+        KINDS,
+    )
     assert registered == {id(registry) for registry in own}
 
 
@@ -139,6 +155,18 @@ def vllm_agent() -> Agent:
     return VLLMAgent(Parrot(), SamplerConfig(max_tokens=4096))
 
 
+def openai_agent() -> Agent:
+    """One whose endpoint has nothing to say."""
+    from adagym.agents.endpoint import Completion, Endpoint
+    from adagym.agents.openai import OpenAIAgent
+
+    class Parrot(Endpoint):
+        def chat(self, messages: Sequence[Mapping[str, Any]], **fields: Any) -> Completion:
+            return Completion("<think></think>")
+
+    return OpenAIAgent(Parrot("m", "http://localhost/v1"))
+
+
 AGENT_MAKERS: dict[str, Callable[[Path, list[Trajectory]], Agent]] = {
     "random": lambda folder, episodes: make_agent("random"),
     "expert": lambda folder, episodes: make_agent("expert"),
@@ -148,6 +176,7 @@ AGENT_MAKERS: dict[str, Callable[[Path, list[Trajectory]], Agent]] = {
     # The embedded model is one of transformers' image-text models.
     "hf": lambda folder, episodes: make_agent(f"hf:{importlib.import_module('adagym.policies.tiny').BASE}"),
     "vllm": lambda folder, episodes: vllm_agent(),
+    "openai": lambda folder, episodes: openai_agent(),
 }
 """How each agent is made for the contract kit."""
 

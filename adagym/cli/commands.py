@@ -35,6 +35,8 @@ COMMANDS: Registry[type[Command]] = Registry("command")
 COMMANDS.register("list", "adagym.cli.list:List", summary="everything registered: envs, tools, rewards, agents, ...")
 COMMANDS.register("play", "adagym.cli.play:Play", summary="play an environment yourself, in the terminal")
 COMMANDS.register("eval", "adagym.cli.eval:Eval", summary="play tasks with an agent and measure how it did")
+COMMANDS.register("compare", "adagym.cli.compare:Compare", summary="two runs, task by task: is one better?")
+COMMANDS.register("judge", "adagym.cli.judge:Judge", summary="have a model judge what no rule settles in a run")
 COMMANDS.register("build gui", "adagym.cli.build:BuildGUI", summary="render pages of UI kits, to ask about screens")
 COMMANDS.register("build frames", "adagym.cli.build:BuildFrames", summary="write frames of videos as pictures")
 COMMANDS.register(
@@ -47,6 +49,7 @@ COMMANDS.register("benefit", "adagym.cli.benefit:Benefit", summary="measure how 
 COMMANDS.register("train sft", "adagym.cli.train_sft:SFT", summary="cold start: imitate expert episodes")
 COMMANDS.register("train grpo", "adagym.cli.train_grpo:GRPO", summary="Tool-GRPO: improve a model in an environment")
 COMMANDS.register("replay", "adagym.cli.replay:Replay", summary="step saved episodes again and compare")
+COMMANDS.register("report", "adagym.cli.report:Report", summary="runs as one HTML file: figures and transcripts")
 COMMANDS.register("demo", "adagym.cli.demo:Demo", summary="the whole way on the embedded model, in minutes")
 COMMANDS.register("doctor", "adagym.cli.doctor:Doctor", summary="what is installed here, and what is missing")
 

@@ -22,6 +22,8 @@ Kind = Literal[
     "readers",
     "pointers",
     "scorers",
+    "protocols",
+    "suites",
     "videos",
 ]
 
@@ -36,6 +38,8 @@ REGISTRIES: dict[str, str] = {
     "readers": "adagym.tools.reading:READERS",
     "pointers": "adagym.tools.pointing:POINTERS",
     "scorers": "adagym.evals.scorers:SCORERS",
+    "protocols": "adagym.evals.protocols:PROTOCOLS",
+    "suites": "adagym.evals.suites:SUITES",
     "videos": "adagym.video:KINDS",
 }
 """Where each kind's registry is."""

@@ -28,7 +28,7 @@ class Replay:
 
     def run(self) -> int:
         """Compare all episodes, or print one."""
-        from adagym.evals.runner import EPISODES
+        from adagym.evals.run_folder import EPISODES
 
         file = self.file / EPISODES if self.file.is_dir() else self.file
         return _compare(file) if self.show is None else _show(file, self.show)

@@ -7,14 +7,22 @@ for again, and after that the row is given up. Any OpenAI-compatible endpoint wi
 from __future__ import annotations
 
 import itertools
-import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any
 
-from adagym.errors import UsageError, require
+from adagym.agents.endpoint import (
+    FORM,
+    NEVER,
+    Address,
+    ContextOverflow,
+    Endpoint,
+    EndpointError,
+    Refused,
+    unanswered,
+)
+from adagym.errors import UsageError
 from adagym.protocol import DIALECTS
 from adagym.store import replay
 from adagym.types import ImageBlock, Message, Step, Trajectory
@@ -54,37 +62,25 @@ def make_thinker(spec: str) -> Thinker | None:
 
     Raises:
         UsageError: The spec is of another form.
-        MissingExtra: The ``openai`` package is not installed.
     """
     if spec == TEMPLATES:
         return None
     kind, _, rest = spec.partition(":")
-    model, _, url = rest.rpartition("@")
-    if kind != "openai" or not model or not url.startswith(("http://", "https://")):
-        raise UsageError(
-            f"Thoughts are written by `{TEMPLATES}` or `openai:MODEL@URL`, for example "
-            f"openai:qwen2.5-72b@http://localhost:8000/v1, not by `{spec}`."
-        )
-    return ModelThinker(model, url)
+    if kind != "openai" or not rest:
+        raise UsageError(f"Thoughts are written by `{TEMPLATES}` or by `{FORM}`, not by `{spec}`.")
+    where = Address.parse(rest)
+    return ModelThinker(Endpoint(where.model, where.url))
 
 
 class ModelThinker:
     """Asks an OpenAI-compatible endpoint for the thoughts of an episode.
 
     Args:
-        model: Name of the model there.
-        url: Base address, ending in ``/v1`` for most servers. The key is taken from ``OPENAI_API_KEY``.
-
-    Raises:
-        MissingExtra: The ``openai`` package is not installed.
+        endpoint: The model.
     """
 
-    def __init__(self, model: str, url: str) -> None:
-        self._openai: Any = require("openai", "openai")
-        self._model = model
-        self._url = url
-        # Local servers take any key, but the client insists on one.
-        self._client = self._openai.OpenAI(base_url=url, api_key=os.environ.get("OPENAI_API_KEY") or "none")
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._endpoint = endpoint
 
     def __call__(self, trajectory: Trajectory) -> Sequence[str]:
         """Write one thought per turn.
@@ -102,18 +98,17 @@ class ModelThinker:
         raise NoThoughts("wrong number of thoughts")
 
     def _ask(self, prompt: str) -> str:
+        endpoint = self._endpoint
         try:
-            reply = self._client.chat.completions.create(
-                model=self._model, messages=[{"role": "user", "content": prompt}]
-            )
-        except self._openai.BadRequestError as error:
+            return endpoint.chat([{"role": "user", "content": prompt}]).text
+        except Refused as error:
+            if error.status in NEVER:
+                raise unanswered(endpoint, error) from error
             raise NoThoughts("request refused by the model") from error
-        except self._openai.OpenAIError as error:  # after the client's own retries
-            raise UsageError(
-                f"The model `{self._model}` at {self._url} does not answer ({type(error).__name__}: {error}). Check "
-                "the address, OPENAI_API_KEY and the model's name."
-            ) from error
-        return str(reply.choices[0].message.content or "") if reply.choices else ""
+        except ContextOverflow as error:
+            raise NoThoughts("request refused by the model") from error
+        except EndpointError as error:  # after the client's own retries
+            raise unanswered(endpoint, error) from error
 
 
 def think_in_parallel(

@@ -1,10 +1,9 @@
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
 import sys
-import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -71,30 +70,70 @@ def test_a_stopped_run_is_resumed_to_the_same_summary(tmp_path: Path) -> None:
     assert content.count(b"\n") == 8
 
 
-def test_a_killed_process_can_be_resumed(tmp_path: Path) -> None:
-    out = tmp_path / "run"
-    episodes = out / "episodes.jsonl"
-    arguments = ["eval", NAVIGATION, "--agent", "random", "--tasks", "vsp-generated:sides=8,n=300", "--n-envs", "2"]
-    arguments += ["--out", str(out)]
-    process = subprocess.Popen(
-        [sys.executable, "-c", "import sys; from adagym.cli import main; sys.exit(main(sys.argv[1:]))", *arguments],
-        stdout=subprocess.DEVNULL,
-    )
-    deadline = time.monotonic() + 60
-    while not (episodes.is_file() and episodes.read_bytes().count(b"\n") >= 3):
-        assert process.poll() is None, "the run ended before it could be killed"
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait(timeout=30) == -signal.SIGKILL
-    before = episodes.read_bytes().count(b"\n")
-    assert 3 <= before < 300
+KILLS = 50
+KILLER = """
+import os, random, signal, sys, time
+from pathlib import Path
+from adagym.evals.runner import EvalConfig, evaluate
+
+config = EvalConfig("adagym/VSPNavigation-v0", "random", "vsp-generated:sides=3,seed=3,n=160")
+whole, out, kills = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
+evaluate(config, whole)
+episodes, rng = out / "episodes.jsonl", random.Random(0)
+size = lambda: episodes.stat().st_size if episodes.is_file() else 0
+for number in range(kills):
+    child = os.fork()
+    if child == 0:
+        evaluate(config, out, resume=True, n_envs=2)
+        os._exit(0)
+    before, grown = size(), rng.choice((-1, 0, 1, 3000, 6000))
+    while size() <= before + grown:
+        time.sleep(0.0005)
+    time.sleep(rng.random() * 0.003)
+    os.kill(child, signal.SIGKILL)
+    assert os.waitpid(child, 0)[1] == signal.SIGKILL, f"the run ended before kill {number}"
     assert not (out / "summary.json").exists()
-    assert main(arguments) == 2  # without --resume the folder is left alone
-    assert episodes.read_bytes().count(b"\n") == before
+evaluate(config, out, resume=True)
+"""
+
+
+def test_a_run_that_is_killed_fifty_times_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    subprocess.run([sys.executable, "-c", KILLER, str(whole), str(killed), str(KILLS)], check=True, timeout=250)
+    for name in ("config.json", "summary.json"):
+        assert (killed / name).read_bytes() == (whole / name).read_bytes()
+    for name in ("episodes.jsonl", "usage.jsonl"):
+        assert sorted((killed / name).read_bytes().splitlines()) == sorted((whole / name).read_bytes().splitlines())
+    pictures = [{path.name for path in (run / "images").glob("*.png")} for run in (whole, killed)]
+    assert pictures[0] == pictures[1]
+
+
+def test_a_run_folder_with_episodes_is_left_alone_without_resume(tmp_path: Path) -> None:
+    arguments = ["eval", NAVIGATION, "--agent", "random", "--tasks", TASKS, "--out", str(tmp_path)]
+    assert main(arguments) == 0
+    (tmp_path / "summary.json").unlink()
+    before = (tmp_path / "episodes.jsonl").read_bytes()
+    assert main(arguments) == 2
+    assert (tmp_path / "episodes.jsonl").read_bytes() == before
     assert main([*arguments, "--resume"]) == 0
-    assert json.loads((out / "summary.json").read_text())["n"] == 300
-    assert episodes.read_bytes().count(b"\n") == 300
+    assert (tmp_path / "episodes.jsonl").read_bytes() == before
+
+
+def test_repeats_have_seeds_of_their_own(tmp_path: Path) -> None:
+    assert episode_seeds(4, 3, 0) == episode_seeds(4, 3)
+    config = EvalConfig(NAVIGATION, "random", TASKS, n=3, repeats=4)
+    summary = evaluate(config, tmp_path / "run")
+    assert (summary["n"], summary["planned"], summary["repeats"]["k"], summary["repeats"]["tasks"]) == (12, 12, 4, 3)
+    assert summary["repeats"]["avg"] == pytest.approx(summary["accuracy"])
+    saved = list(read_trajectories(tmp_path / "run" / "episodes.jsonl"))
+    assert len({trajectory.seed for trajectory in saved}) == 12
+    assert len({trajectory.actions for trajectory in saved}) > 3  # the seeds reach the agent
+    once = evaluate(replace(config, repeats=1), tmp_path / "once")
+    first = {(item.task.id, item.actions) for item in read_trajectories(tmp_path / "once" / "episodes.jsonl")}
+    assert once["n"] == 3
+    assert first <= {(item.task.id, item.actions) for item in saved}
+    with pytest.raises(UsageError, match="Repeats are at least 1"):
+        evaluate(replace(config, repeats=0), tmp_path / "none")
 
 
 def test_void_episodes_are_counted_apart_and_played_again_on_resume(
@@ -125,12 +164,13 @@ def test_void_episodes_are_counted_apart_and_played_again_on_resume(
 
     fails = True
     monkeypatch.setattr(runner, "make_agent", lambda spec: Flaky(fails))
-    first = evaluate(EXPERT, tmp_path)
+    first = evaluate(EXPERT, tmp_path, retries=0)
     assert (first["n"], first["infra_failures"]) == (8, 4)
     assert first["accuracy"] == 1.0  # of the four that were played
     fails = False
     again = evaluate(EXPERT, tmp_path, resume=True)
-    assert (again["n"], again["infra_failures"], again["accuracy"]) == (8, 0, 1.0)
+    assert (again["n"], again["infra_failures"], again["accuracy"], again["retried"]) == (8, 0, 1.0, 4)
+    assert len(list(read_trajectories(tmp_path / "episodes.jsonl"))) == 8  # each once: the void ones are gone
 
 
 @pytest.mark.parametrize(

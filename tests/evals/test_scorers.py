@@ -16,7 +16,8 @@ from adagym.errors import DataError
 from adagym.evals.runner import EvalConfig, evaluate
 from adagym.evals.scorers import SCORERS, Scored, benchmark_figures
 from adagym.evals.scorers.base import mean, means_by, task_of
-from adagym.evals.summary import EpisodeFacts, rows, summarise
+from adagym.evals.summary import EpisodeFacts, summarise
+from adagym.evals.table import rows
 
 
 def of(source: str, **tasks: Sequence[float | None]) -> list[Scored]:
