@@ -17,6 +17,8 @@ from adagym.types import Outcome, ToolResult, Trajectory
 _CONTENT = ("points", "detections", "boxes", "obstacles", "path")
 """Fields of results in which a tool tells what it found."""
 
+MAX_KIND = 60
+"""Characters kept of what broke."""
 _NOTHING_THERE = ("AStar", "GetStartPoint", "GetEndPoint")
 """Tools for which "run failed" means that they worked and there is no such path or point."""
 
@@ -53,6 +55,8 @@ class EpisodeFacts:
     """Names of the tools whose calls succeeded, once per call."""
     empty: tuple[str, ...] = ()
     """Names of the tools whose calls worked and found nothing, once per call."""
+    failure: str = ""
+    """What broke, in a word or a few, where an infrastructure failure voided the episode."""
 
 
 def facts(trajectory: Trajectory) -> EpisodeFacts:
@@ -76,6 +80,8 @@ def facts(trajectory: Trajectory) -> EpisodeFacts:
         valid=sum(map(_is_valid, calls)),
         successes=tuple(_tool_name(result) for result in calls if result.ok),
         empty=tuple(_tool_name(result) for result in calls if found_nothing(result)),
+        # Errors begin with their kind and a colon.
+        failure=(trajectory.error or "").partition(":")[0][:MAX_KIND],
     )
 
 
@@ -99,7 +105,8 @@ def summarise(episodes: Sequence[EpisodeFacts], seed: int = 0) -> dict[str, Any]
         seed: Seeds the intervals that are found by resampling.
 
     Returns:
-        ``n`` (all episodes), ``infra_failures``; and over the episodes that did not fail: ``accuracy`` with its
+        ``n`` (all episodes), ``infra_failures`` and ``infra_kinds`` (what broke, with counts); and over the episodes
+        that did not fail: ``accuracy`` with its
         95 % interval ``accuracy_ci95`` (Wilson's where every task was played once and every answer is right or wrong,
         else a bootstrap over tasks; ``accuracy_interval`` says which), ``turns`` and ``calls_per_sample`` (means per
         episode), ``valid_calls_per_sample`` (known tool, usable arguments), ``calls_by_tool`` (as
@@ -134,6 +141,7 @@ def summarise(episodes: Sequence[EpisodeFacts], seed: int = 0) -> dict[str, Any]
         "answered": _ratio(outcomes["answered"], len(played)),
         "truncated": _ratio(outcomes["truncated"], len(played)),
         "infra_failures": len(episodes) - len(played),
+        "infra_kinds": dict(sorted(Counter(episode.failure for episode in episodes if episode.failed).items())),
         "reward_mean": _mean(episode.reward for episode in played),
         "by_group": {
             name: {

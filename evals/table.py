@@ -30,6 +30,7 @@ def rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
         *_repeats(summary),
         *own,
         *plain,
+        *((f"infra: {kind}", text(count)) for kind, count in summary.get("infra_kinds", {}).items()),
         *_tools(summary),
         *_usage(summary),
         *groups,

@@ -29,7 +29,7 @@ class Metered(ExpertAgent):
         replies = [replace(reply, usage=Usage(100, 10, 0.5, retries=1)) for reply in super().poll()]
         if self.breaks and replies:
             self.breaks -= 1
-            replies[0] = Reply(replies[0].key, error="the endpoint is down", usage=Usage(None, None, 2.0))
+            replies[0] = Reply(replies[0].key, error="down: nobody answers", usage=Usage(None, None, 2.0))
         return replies
 
 
@@ -49,13 +49,14 @@ def test_broken_episodes_are_played_again_within_the_run(tmp_path: Path) -> None
     assert (summary["infra_failures"], summary["retried"], summary["accuracy"]) == (0, 3, 1.0)
     assert len(list(read_trajectories(tmp_path / "episodes.jsonl"))) == 6
     retried = [usage for usage in read_usage(tmp_path / "usage.jsonl").values() if usage.retries]
-    assert [usage.errors for usage in retried] == [("the endpoint is down",)] * 3
+    assert [usage.errors for usage in retried] == [("down: nobody answers",)] * 3
     assert 2.0 in retried[0].seconds
 
 
 def test_what_stays_broken_is_a_failure(tmp_path: Path) -> None:
     summary = evaluate(replace(CONFIG, n=1), tmp_path, agent=Metered(breaks=3), retries=2)
     assert (summary["infra_failures"], summary["retried"], summary["accuracy"]) == (1, 1, None)
+    assert summary["infra_kinds"] == {"down": 1}
     (usage,) = read_usage(tmp_path / "usage.jsonl").values()
     assert (usage.retries, len(usage.errors)) == (2, 3)
 

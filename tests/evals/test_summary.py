@@ -37,13 +37,16 @@ WRONG = EpisodeFacts(
     valid=1,
     successes=("Point",),
 )
-VOID = EpisodeFacts("source/s8", True, None, None, 2, 0, ("Point",), 0, id="source/s8/2", outcome="infra_failure")
+VOID = EpisodeFacts(
+    "source/s8", True, None, None, 2, 0, ("Point",), 0, id="source/s8/2", outcome="infra_failure", failure="timeout"
+)
 
 
 def test_hand_computed_summary() -> None:
     summary = summarise([RIGHT, WRONG, VOID])
     assert summary["n"] == 3
     assert summary["infra_failures"] == 1
+    assert summary["infra_kinds"] == {"timeout": 1}
     assert summary["accuracy"] == 0.5
     # Wilson, 1 of 2, z = 1.96: centre 0.5, half = 1.96 / 2.9208 * sqrt(0.125 + 0.2401) = 0.405470
     assert summary["accuracy_ci95"] == pytest.approx([0.094530, 0.905470], abs=2e-6)
