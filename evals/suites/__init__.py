@@ -120,3 +120,15 @@ def _check(entry: SuiteEntry, path: Path) -> None:
 ADAREASONER_8 = partial(read_suite, HERE / "adareasoner-8.json")
 ADATOOLER_12 = partial(read_suite, HERE / "adatooler-12.json")
 ADAGYM_PROCEDURAL = partial(read_suite, HERE / "adagym-procedural.json")
+
+__all__ = [
+    "ADAGYM_PROCEDURAL",
+    "ADAREASONER_8",
+    "ADATOOLER_12",
+    "HERE",
+    "SUITES",
+    "Suite",
+    "SuiteEntry",
+    "open_suite",
+    "read_suite",
+]
