@@ -41,6 +41,23 @@ def test_a_reenactment_runs(name: str, tmp_path: Path) -> None:
     assert len(list((tmp_path / "work" / name).glob("seed-*.json"))) == 2
 
 
+@pytest.mark.parametrize("kind", ["several", "video"])
+def test_the_mixture_can_be_played(kind: str) -> None:
+    code = (
+        f"import sys; sys.path.insert(0, {str(FOLDER)!r}); import common, mix; "
+        "from adagym.algos.coldstart import demonstrations; "
+        f"tasks = mix.tasks_of({kind!r}, 'train', 0, 8, 0.5); "
+        f"origin = mix.Source(mix.ENVS[{kind!r}], {{**mix.WORLDS[{kind!r}], 'tasks': tasks}}); "
+        "played = demonstrations(common.maker(origin), mix.Watcher(), 8, 0); "
+        "print([[bool(t.task.meta.get('told')), len(t.calls) > 0, t.reward_parts['accuracy'] == 1] for t in played])"
+    )
+    outcomes = json.loads(run("-c", code).lower())
+    assert len(outcomes) == 8
+    assert {told for told, _, _ in outcomes} == {True, False}
+    assert {called for _, called, _ in outcomes} == {True, False}
+    assert all(right for told, called, right in outcomes if told or called)
+
+
 def test_intervals_by_hand() -> None:
     code = (
         f"import sys; sys.path.insert(0, {str(FOLDER)!r}); from common import intervals; "

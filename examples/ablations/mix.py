@@ -171,8 +171,8 @@ def main(options: Options) -> None:
     # Looking for text too, where there is no such object, takes four times as long.
     os.environ["ADAGYM_POINT"] = "map,objects"
     figures = run("mix", "AT-GRPO on one image, several images and videos", arms, options)
-    figure = Figure(figsize=(13, 4.2), layout="constrained")
-    left, right = figure.subplots(1, 2)
+    figure = Figure(figsize=(10, 9), layout="constrained")
+    left, right = figure.subplots(2, 1)
     labels = {
         f"{label}, {said}": f"{kind}_{name}"
         for label, kind in KINDS.items()
