@@ -38,7 +38,7 @@ def bars(
     if scale == 100:
         axes.set_ylim(0, 105)
         axes.set_ylabel("right answers (%)")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=len(keys), frameon=False)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=min(3, len(keys)), frameon=False)
 
 
 def lines(
