@@ -83,6 +83,8 @@ class Run:
 def find_runs(folders: Sequence[Path]) -> list[Path]:
     """The run folders among the given ones, and directly inside those that hold runs.
 
+    Inside, runs without an episode are passed over: a suite leaves them for what it could not play.
+
     Raises:
         UsageError: A folder is neither; names what is missing.
     """
@@ -90,7 +92,7 @@ def find_runs(folders: Sequence[Path]) -> list[Path]:
     for folder in folders:
         if not folder.is_dir():
             raise UsageError(f"{folder} is not a folder; give folders that `adagym eval` wrote.")
-        inside = [folder] if _is_run(folder) else [child for child in sorted(folder.iterdir()) if _is_run(child)]
+        inside = [folder] if _is_run(folder) else [child for child in sorted(folder.iterdir()) if _has_begun(child)]
         if not inside:
             missing = " and ".join(name for name in (CONFIG, EPISODES) if not (folder / name).is_file())
             raise UsageError(
@@ -103,6 +105,10 @@ def find_runs(folders: Sequence[Path]) -> list[Path]:
 
 def _is_run(folder: Path) -> bool:
     return (folder / CONFIG).is_file() and (folder / EPISODES).is_file()
+
+
+def _has_begun(folder: Path) -> bool:
+    return _is_run(folder) and (folder / EPISODES).stat().st_size > 0
 
 
 def labels(folders: Sequence[Path]) -> list[str]:

@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -165,6 +166,13 @@ def test_folders_of_runs_are_opened_and_others_named(runs: Path, tmp_path: Path)
         write_report([runs], tmp_path)
     with pytest.raises(UsageError, match="--side is at least 16, not 2"):
         Limits(side=2)
+
+
+def test_runs_that_have_not_begun_are_passed_over_among_others(runs: Path, tmp_path: Path) -> None:
+    for name in ("begun", "empty"):
+        shutil.copytree(runs / "expert", tmp_path / name)
+    (tmp_path / "empty" / "episodes.jsonl").write_bytes(b"")
+    assert find_runs([tmp_path]) == [tmp_path / "begun"]
 
 
 def test_labels_tell_folders_apart(tmp_path: Path) -> None:
