@@ -11,11 +11,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
 from adagym.algos.exports.content import PLACEHOLDER
 from adagym.algos.exports.llamafactory import INFO
 from adagym.envs.tasks.json_rows import JsonRows, Row, first_row
+from adagym.envs.tasks.lazy import Lazy
 from adagym.envs.tasks.media import inside
 from adagym.envs.tasks.records import read_json
 from adagym.errors import DataError, UsageError
@@ -38,7 +39,7 @@ class Conversation:
     """How its calls and answers are written."""
 
 
-class ShareGPT(Sequence[Conversation]):
+class ShareGPT(Lazy[Conversation]):
     """The conversations of one file.
 
     Turns of the kind ``function_call`` are written as the dialect writes calls, and a row's ``tools`` as it explains
@@ -72,15 +73,7 @@ class ShareGPT(Sequence[Conversation]):
     def __len__(self) -> int:
         return len(self._rows)
 
-    @overload
-    def __getitem__(self, index: int) -> Conversation: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Conversation]: ...
-
-    def __getitem__(self, index: int | slice) -> Conversation | Sequence[Conversation]:
-        if isinstance(index, slice):
-            return [self._conversation(row) for row in self._rows[index]]
+    def _at(self, index: int) -> Conversation:
         return self._conversation(self._rows[index])
 
     def _usable(self, row: Row) -> bool:

@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import overload
 
 from adagym.envs.tasks.adatooler_rows import (
     PREPARED_KEYS,
@@ -24,6 +23,7 @@ from adagym.envs.tasks.adatooler_rows import (
     reader_of,
 )
 from adagym.envs.tasks.json_rows import JsonRows, Row, first_row
+from adagym.envs.tasks.lazy import Lazy
 from adagym.envs.tasks.media import inside
 from adagym.envs.tasks.parquet import ParquetRows
 from adagym.envs.tasks.records import Records, lettered_prompt
@@ -58,7 +58,7 @@ class Place:
     """Among all rows of the file."""
 
 
-class _Rows(Sequence[Row]):
+class _Rows(Lazy[Row]):
     """Rows of several tables, one after the other."""
 
     def __init__(self, tables: Sequence[Sequence[Row]], places: Sequence[Place]) -> None:
@@ -68,15 +68,7 @@ class _Rows(Sequence[Row]):
     def __len__(self) -> int:
         return len(self._places)
 
-    @overload
-    def __getitem__(self, index: int) -> Row: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Row]: ...
-
-    def __getitem__(self, index: int | slice) -> Row | Sequence[Row]:
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
+    def _at(self, index: int) -> Row:
         place = self._places[index]
         return self._tables[place.table][place.position]
 

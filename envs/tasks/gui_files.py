@@ -38,9 +38,6 @@ class _Listed(LazyTasks):
     def __len__(self) -> int:
         return self._length
 
-    def _at(self, index: int) -> Task:
-        raise NotImplementedError
-
 
 class GUIChat(_Listed):
     """GUIChat, in either of the forms in which it is published.

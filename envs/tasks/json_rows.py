@@ -5,10 +5,11 @@ from __future__ import annotations
 import codecs
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, BinaryIO, overload
+from typing import Any, BinaryIO
 
+from adagym.envs.tasks.lazy import Lazy
 from adagym.errors import DataError
 
 Row = Mapping[str, Any]
@@ -21,7 +22,7 @@ _BETWEEN = re.compile(r"[\s,\ufeff]*")
 _WANTED = "Give a JSON list of objects, or JSON lines."
 
 
-class JsonRows(Sequence[Row]):
+class JsonRows(Lazy[Row]):
     """The objects of one file, a JSON list of objects or JSON lines, read when they are asked for.
 
     What is kept is where each row begins and ends. Reading a row opens the file anew, so the rows can be pickled and
@@ -42,19 +43,8 @@ class JsonRows(Sequence[Row]):
     def __len__(self) -> int:
         return len(self._spans)
 
-    @overload
-    def __getitem__(self, index: int) -> Row: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Row]: ...
-
-    def __getitem__(self, index: int | slice) -> Row | Sequence[Row]:
-        if isinstance(index, slice):
-            return [self._row(span) for span in self._spans[index]]
-        return self._row(self._spans[index])
-
-    def _row(self, span: tuple[int, int]) -> Row:
-        start, end = span
+    def _at(self, index: int) -> Row:
+        start, end = self._spans[index]
         try:
             with open(self._path, "rb") as file:
                 file.seek(start)

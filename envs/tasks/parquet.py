@@ -6,15 +6,16 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
+from adagym.envs.tasks.lazy import Lazy
 from adagym.errors import DataError, require
 
 Row = Mapping[str, Any]
 """Column to value. A picture is what the file holds: bytes, or a struct ``{"bytes", "path"}``."""
 
 
-class ParquetRows(Sequence[Row]):
+class ParquetRows(Lazy[Row]):
     """All rows of one file, or of the ``*.parquet`` files of a folder by name, read when they are asked for.
 
     The row group read last is kept, so reading in order decodes each once; jumping about decodes one per jump. A
@@ -47,23 +48,10 @@ class ParquetRows(Sequence[Row]):
     def __len__(self) -> int:
         return self._ends[-1] if self._ends else 0
 
-    @overload
-    def __getitem__(self, index: int) -> Row: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Row]: ...
-
-    def __getitem__(self, index: int | slice) -> Row | Sequence[Row]:
-        if isinstance(index, slice):
-            return [self._row(i) for i in range(*index.indices(len(self)))]
-        if not -len(self) <= index < len(self):
-            raise IndexError(f"Row {index} of {len(self)}.")
-        return self._row(index % len(self))
-
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_held": None}
 
-    def _row(self, index: int) -> Row:
+    def _at(self, index: int) -> Row:
         group = bisect_right(self._ends, index)
         table = self._table(group)
         start = self._ends[group - 1] if group else 0

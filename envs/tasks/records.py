@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -64,8 +65,9 @@ class Records(LazyTasks):
                 "Give the file of the benchmark that this source reads."
             ) from error
 
+    @abstractmethod
     def _task(self, index: int, record: Record) -> Task:
-        raise NotImplementedError
+        """Make the task of a record."""
 
 
 def check_family(family: str, wanted: str, source: str) -> str:

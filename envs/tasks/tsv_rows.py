@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, overload
+from typing import BinaryIO
 
+from adagym.envs.tasks.lazy import Lazy
 from adagym.errors import DataError
 
 Row = Mapping[str, str]
@@ -39,7 +40,7 @@ class TsvCell:
         return fields[self.column]
 
 
-class TsvRows(Sequence[Row]):
+class TsvRows(Lazy[Row]):
     """The rows of one file with a line of column names, read when they are asked for.
 
     Fields may stand in double quotes, and then hold tabs, line breaks, and quotes written twice. What is kept is where
@@ -67,19 +68,6 @@ class TsvRows(Sequence[Row]):
 
     def __len__(self) -> int:
         return len(self._places)
-
-    @overload
-    def __getitem__(self, index: int) -> Row: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Row]: ...
-
-    def __getitem__(self, index: int | slice) -> Row | Sequence[Row]:
-        if isinstance(index, slice):
-            return [self._row(i) for i in range(*index.indices(len(self)))]
-        if not -len(self) <= index < len(self):
-            raise IndexError(f"Row {index} of {len(self)}.")
-        return self._row(index % len(self))
 
     def row_of(self, key: str) -> int | None:
         """The (first) row with a key; None if there is none."""
@@ -109,7 +97,7 @@ class TsvRows(Sequence[Row]):
             self._rows.setdefault(fields[self.columns.index(key)], len(self))
             self._places.append((start, len(record)))
 
-    def _row(self, index: int) -> Row:
+    def _at(self, index: int) -> Row:
         return dict(zip(self.columns, _fields_at(self._path, *self._places[index]), strict=True))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -84,9 +85,9 @@ class VideoRecords(Records):
         with self._reading(place):
             return self._video(self._records[place])
 
+    @abstractmethod
     def _video(self, record: Record) -> Path | None:
         """The file or folder of frames of a question; where it should be, if it is not there. None if it needs none."""
-        raise NotImplementedError
 
     def _meta(self, **facts: Any) -> dict[str, Any]:
         """Facts about a task, with where its video is fetched; those that are None are left out."""
