@@ -14,7 +14,7 @@ require("torch", "train")
 require("transformers", "train")
 
 from adagym.policies.hf import HFPolicy, PolicyConfig  # noqa: E402  (after the check that names the pip line)
-from adagym.policies.sampler import Sampler, SamplerConfig  # noqa: E402
+from adagym.policies.sampler import Sampler, SamplerConfig  # noqa: E402  (the same)
 
 
 class PolicyAgent(Agent):

@@ -84,7 +84,7 @@ class Processes:
         recipe = cloudpickle.dumps(make_env)
         for worker in range(num_workers):
             ours, theirs = context.Pipe()
-            process = context.Process(  # type: ignore[attr-defined]
+            process = context.Process(  # type: ignore[attr-defined]  # every start method has it
                 target=_serve,
                 args=(theirs, recipe, len(range(worker, num_envs, num_workers))),
                 name=f"adagym-env-{worker}",
@@ -97,7 +97,7 @@ class Processes:
         try:
             for worker in range(num_workers):
                 _unwrap([self._receive(worker)])
-        except BaseException:
+        except BaseException:  # Ctrl-C too must leave no worker behind
             self.close()
             raise
 

@@ -213,7 +213,7 @@ class VLLMEngine:
             policy.save(folder, merged=True)
             dtype = "float32" if policy.config.dtype == "float32" else "bfloat16"
             engine = cls(folder, Coder.of(policy), sampler, config, dtype)
-        except BaseException:
+        except BaseException:  # Ctrl-C too must leave no copy of the weights behind
             shutil.rmtree(folder, ignore_errors=True)
             raise
         weakref.finalize(engine, shutil.rmtree, folder, ignore_errors=True)

@@ -40,7 +40,7 @@ def _fitted(image: Array, width: int, height: int) -> Array:
         return image
     smaller = height <= image.shape[0] and width <= image.shape[1]
     how = cv2.INTER_AREA if smaller else cv2.INTER_LINEAR
-    fitted: Array = cv2.resize(image, (width, height), interpolation=how)  # type: ignore[assignment]
+    fitted: Array = cv2.resize(image, (width, height), interpolation=how)  # type: ignore[assignment]  # OpenCV types no dtype
     return fitted
 
 

@@ -23,7 +23,7 @@ def rotate_image(image: ImageArg, angle: int) -> ToolOutput:
         raise ToolError(
             f"`angle` must be one of {', '.join(map(str, _TURNS))}, not {angle}.", ErrorCode.INVALID_PARAMETERS, "angle"
         )
-    turned: Array = cv2.rotate(image, _TURNS[angle])  # type: ignore[assignment]
+    turned: Array = cv2.rotate(image, _TURNS[angle])  # type: ignore[assignment]  # OpenCV types no dtype
     size = [turned.shape[1], turned.shape[0]]
     return ToolOutput({"size": size}, (turned,), f"Image rotated {angle} degrees clockwise successfully")
 

@@ -228,7 +228,7 @@ def _scaled(picture: Array, side: int) -> Array:
     if share >= 1:
         return picture
     size = (round(width * share), round(height * share))
-    scaled: Array = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+    scaled: Array = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]  # OpenCV types no dtype
     return scaled
 
 
