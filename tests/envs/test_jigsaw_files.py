@@ -152,8 +152,8 @@ def test_files_that_cannot_be_used(tmp_path: Path) -> None:
 def test_rows_are_read_when_they_are_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(tmp_path / "x.parquet", coco_row())
     read: list[int] = []
-    row = ParquetRows._row
-    monkeypatch.setattr(ParquetRows, "_row", lambda self, index: (read.append(index), row(self, index))[1])
+    row = ParquetRows._at
+    monkeypatch.setattr(ParquetRows, "_at", lambda self, index: (read.append(index), row(self, index))[1])
     tasks = load_tasks(f"jigsaw-coco:{path}", "jigsaw")
     assert len(tasks) == 1
     assert read == []
