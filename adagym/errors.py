@@ -10,6 +10,8 @@
     │   └── DataError       a task, map or picture on disk cannot be used
     ├── ToolError           a call failed for a reason the model should read; the episode goes on
     └── InfraError          a worker, server or bug failed; the episode is void, never scored 0
+        ├── ToolTimeout         a call took longer than its time limit
+        └── ServerUnavailable   no tool server could be reached, or none kept the connection
 """
 
 from __future__ import annotations
@@ -66,6 +68,14 @@ class ToolError(AdagymError):
 
 class InfraError(AdagymError):
     """A worker, a server or a bug failed. The episode is void and is never scored."""
+
+
+class ToolTimeout(InfraError):
+    """A call of a tool took longer than its time limit."""
+
+
+class ServerUnavailable(InfraError):
+    """No tool server could be reached, or none kept the connection for as long as a call took."""
 
 
 def require(module: str, extra: str) -> ModuleType:

@@ -151,22 +151,33 @@ def _read(path: str | Path, reader: Callable[[], _Reader]) -> Iterator[tuple[dic
             try:
                 record = json.loads(line)
                 yield record, reader().trajectory(record)
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
                 raise DataError(
                     f"Line {number} of {file} is not a saved episode ({type(error).__name__}: {error})."
                 ) from error
 
 
-def replay(trajectory: Trajectory) -> Trajectory:
+def replay(trajectory: Trajectory, tools: Any = None) -> Trajectory:
     """Play a trajectory's actions again in a new environment and return what came of it.
 
     The task is taken from the trajectory, so its source need not be there. An infrastructure failure does not
     replay: nothing tells what broke.
 
+    Args:
+        trajectory: The episode.
+        tools: The environment's argument ``tools``; None takes the saved one if it is a list of names. A saved text
+            names servers and programs, which nobody should reach or start because a file says so.
+
     Raises:
-        UsageError: The environment is unknown, or ended before the actions did.
+        UsageError: The environment is unknown, it ended before the actions did, or ``tools`` is needed.
     """
-    kwargs = {**trajectory.env_kwargs, "tasks": (trajectory.task,)}
+    saved = trajectory.env_kwargs.get("tools")
+    if tools is None and isinstance(saved, str):
+        raise UsageError(
+            f"The tools of `{trajectory.task.id}` ran on {saved[:200]!r}. Replay it from its record "
+            "(adagym.tools.backends.recorded.replay_from_record), or say with `tools` what to run them on now."
+        )
+    kwargs = {**trajectory.env_kwargs, "tasks": (trajectory.task,), "tools": saved if tools is None else tools}
     try:
         env = gym.make(f"adagym.envs:{trajectory.env_id}", disable_env_checker=True, **kwargs)
     except gym.error.Error as error:

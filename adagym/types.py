@@ -1,6 +1,7 @@
 """The values that flow through adagym: tasks, messages, calls, results, steps and trajectories.
 
-Everything here is a plain dataclass without behaviour beyond small derived properties. Images are
+Everything here is a plain dataclass without behaviour beyond small derived properties; how values print is in
+``adagym/show``. Images are
 ``uint8`` arrays of shape ``(height, width, 3)`` in RGB order; coordinates are absolute pixels ``[x, y]``
 with the origin at the top left.
 """
@@ -13,6 +14,8 @@ from typing import Any, Literal, Protocol, TypedDict, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
+
+from adagym.show import Shown
 
 Array = NDArray[np.uint8]
 """An image: ``(height, width, 3)``, ``uint8``, RGB."""
@@ -37,8 +40,8 @@ class LazyImage(Protocol):
         ...
 
 
-@dataclass(frozen=True, eq=False)
-class ArrayImage:
+@dataclass(frozen=True, eq=False, repr=False)
+class ArrayImage(Shown):
     """An image that is already in memory. Compared by identity: arrays have no single truth value."""
 
     array: Array
@@ -48,8 +51,8 @@ class ArrayImage:
         return self.array
 
 
-@dataclass(frozen=True)
-class Task:
+@dataclass(frozen=True, repr=False)
+class Task(Shown):
     """One problem to solve. Immutable; the same object serves play, training and evaluation."""
 
     id: str
@@ -75,15 +78,15 @@ class Task:
     """Facts for scoring and grouping (JSON values), for example the map and its side."""
 
 
-@dataclass(frozen=True)
-class TextBlock:
+@dataclass(frozen=True, repr=False)
+class TextBlock(Shown):
     """A piece of text in a message."""
 
     text: str
 
 
-@dataclass(frozen=True)
-class ImageBlock:
+@dataclass(frozen=True, repr=False)
+class ImageBlock(Shown):
     """A picture in a message, under the name by which tools address it."""
 
     name: str
@@ -94,8 +97,8 @@ class ImageBlock:
 Block = TextBlock | ImageBlock
 
 
-@dataclass(frozen=True)
-class Message:
+@dataclass(frozen=True, repr=False)
+class Message(Shown):
     """One turn of the transcript."""
 
     role: Role
@@ -172,8 +175,8 @@ class CallCheck:
     """Whether AdaReasoner's code ran this tool as a server; it scored those by another rule."""
 
 
-@dataclass(frozen=True)
-class ToolResult:
+@dataclass(frozen=True, repr=False)
+class ToolResult(Shown):
     """The envelope of one tool call."""
 
     tool: str
@@ -201,8 +204,8 @@ class Observation(TypedDict):
     images: tuple[Array, ...]
 
 
-@dataclass(frozen=True)
-class Step:
+@dataclass(frozen=True, repr=False)
+class Step(Shown):
     """One action and what came of it."""
 
     action: str
@@ -214,8 +217,8 @@ class Step:
     truncated: bool = False
 
 
-@dataclass(frozen=True)
-class Trajectory:
+@dataclass(frozen=True, repr=False)
+class Trajectory(Shown):
     """A whole episode, replayable from (env_id, env_kwargs, task, seed, actions)."""
 
     env_id: str

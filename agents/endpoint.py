@@ -15,7 +15,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from adagym.agents.base import Usage
-from adagym.agents.transport import Answer, Cancelled, Transport, TransportError
+from adagym.agents.transport import Answer, Cancelled, Sender, Transport, TransportError
 from adagym.errors import InfraError, UsageError
 
 KEY = "OPENAI_API_KEY"
@@ -165,6 +165,7 @@ class Endpoint:
         timeout: Seconds for one attempt, from connecting to the last byte.
         retries: Further attempts after a :class:`Retryable` failure.
         seed: Seeds the jitter of the waits between attempts, which decides nothing else.
+        connect: Makes what sends the requests, from the address and the headers.
 
     Raises:
         UsageError: The address or the key cannot be used.
@@ -178,6 +179,7 @@ class Endpoint:
         timeout: float = 300.0,
         retries: int = 5,
         seed: int = 0,
+        connect: Callable[[str, Mapping[str, str]], Sender] = Transport,
     ) -> None:
         if not (0 < timeout < float("inf") and retries >= 0):
             raise UsageError(f"`timeout` is above 0 seconds and `retries` not below 0: {timeout}, {retries}.")
@@ -193,7 +195,7 @@ class Endpoint:
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
         if self._key:
             headers["Authorization"] = f"Bearer {self._key}"
-        self._transport = Transport(f"{url.rstrip('/')}/chat/completions", headers)
+        self._transport = connect(f"{url.rstrip('/')}/chat/completions", headers)
         self._rng = np.random.default_rng(seed)
         self._closed = threading.Event()
 

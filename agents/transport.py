@@ -1,15 +1,16 @@
-"""One HTTP request with limits that hold against a hostile server: time as a whole, and size."""
+"""HTTP requests with limits that hold against a hostile server: time as a whole, and size."""
 
 from __future__ import annotations
 
 import http.client
 import io
+import selectors
 import socket
 import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -48,8 +49,20 @@ class Cancelled(Exception):
     """The transport was closed meanwhile."""
 
 
+class Sender(Protocol):
+    """Posts to one address; what :class:`Transport` is, and a client that somebody lends can be."""
+
+    def post(self, body: bytes, timeout: float) -> Answer:
+        """See :meth:`Transport.post`."""
+        ...
+
+    def close(self) -> None:
+        """See :meth:`Transport.close`."""
+        ...
+
+
 class Transport:
-    """Posts to one address, each time over a new connection, from any number of threads.
+    """Posts to one address from any number of threads; connections are kept and used again.
 
     ``HTTP_PROXY``, ``HTTPS_PROXY`` and ``NO_PROXY`` are heeded.
 
@@ -64,12 +77,13 @@ class Transport:
         self._secure = parts.scheme == "https"
         self._port = parts.port or (443 if self._secure else 80)
         self._target = parts.path
-        self._headers = {**headers, "Connection": "close"}
+        self._headers = dict(headers)
         proxy = None if proxy_bypass(self._host) else getproxies().get(parts.scheme)
         self._proxy = urlsplit(proxy if "//" in proxy else f"//{proxy}") if proxy else None
         if self._proxy is not None and not self._secure:
             self._target = url
-        self._open: set[socket.socket] = set()
+        self._busy: set[_Line] = set()
+        self._idle: list[_Line] = []
         self._lock = threading.Lock()
         self._closed = False
 
@@ -85,42 +99,74 @@ class Transport:
             Cancelled: :meth:`close` was called.
         """
         deadline = time.monotonic() + timeout
-        connection = self._connection(min(timeout, _CONNECT))
-        wire: socket.socket | None = None
+        kept = self._kept()
         try:
-            wire = self._watched(_connected(connection))
-            connection.sock = _Paced(wire, deadline)
-            connection.request("POST", self._target, body, self._headers)
-            return _read(connection.getresponse())
+            if kept is not None:
+                try:
+                    return self._exchange(kept, body, deadline)
+                except (ConnectionError, http.client.RemoteDisconnected):
+                    if self._closed:
+                        raise
+                    # The server hung up on a connection at rest, just as it was taken up again.
+            return self._exchange(self._fresh(min(timeout, _CONNECT)), body, deadline)
         except (OSError, http.client.HTTPException) as error:
             if self._closed:
                 raise Cancelled("The client was closed during the request.") from error
             raise _named(error, timeout) from error
-        finally:
-            connection.close()
-            if wire is not None:
-                with self._lock:
-                    self._open.discard(wire)
-                wire.close()
 
     def close(self) -> None:
         """Break off every request in flight."""
         with self._lock:
             self._closed = True
-            for wire in self._open:
+            for line in self._busy:
                 try:
-                    wire.shutdown(socket.SHUT_RDWR)
+                    line.wire.shutdown(socket.SHUT_RDWR)
                 except OSError:
                     continue  # the other side was quicker
+            for line in self._idle:
+                line.close()
+            self._idle.clear()
 
-    def _watched(self, wire: socket.socket) -> socket.socket:
-        """Note a connection as open, unless the transport was closed meanwhile."""
+    def _exchange(self, line: _Line, body: bytes, deadline: float) -> Answer:
+        """One request over a connection, which is kept if the server leaves it open after a whole answer."""
+        keep = False
+        try:
+            line.connection.sock = _Paced(line.wire, deadline)
+            line.connection.request("POST", self._target, body, self._headers)
+            response = line.connection.getresponse()
+            answer = _read(response)
+            keep = response.isclosed() and not response.will_close
+            return answer
+        finally:
+            with self._lock:
+                self._busy.discard(line)
+                keep = keep and not self._closed
+                if keep:
+                    self._idle.append(line)
+            if not keep:
+                line.close()
+
+    def _kept(self) -> _Line | None:
+        """A connection at rest that is still open, from now on busy; the one used last, so that the others age."""
+        with self._lock:
+            while self._idle:
+                line = self._idle.pop()
+                if line.at_rest():
+                    self._busy.add(line)
+                    return line
+                line.close()
+        return None
+
+    def _fresh(self, timeout: float) -> _Line:
+        """A new connection, noted as busy unless the transport was closed meanwhile."""
+        connection = self._connection(timeout)
+        line = _Line(connection, _connected(connection))
         with self._lock:
             if self._closed:
-                wire.close()
+                line.close()
                 raise Cancelled("The client was closed.")
-            self._open.add(wire)
-        return wire
+            self._busy.add(line)
+        return line
 
     def _connection(self, timeout: float) -> Any:
         kind = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
@@ -130,6 +176,25 @@ class Transport:
         if self._secure:
             connection.set_tunnel(self._host, self._port)
         return connection
+
+
+@dataclass(frozen=True, eq=False)
+class _Line:
+    """A connection and the socket beneath it."""
+
+    connection: Any
+    wire: socket.socket
+
+    def at_rest(self) -> bool:
+        """Whether nothing is to be read, which between two requests could only be the end."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.wire, selectors.EVENT_READ)
+            return not selector.select(0)
+
+    def close(self) -> None:
+        """Hang up."""
+        self.connection.close()
+        self.wire.close()
 
 
 class _Paced:

@@ -72,14 +72,18 @@ def serve(ready: Connection, latency: float, turns: int) -> None:
     """Answer requests until the process is ended."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        began = time.monotonic()
-        head = await reader.readuntil(b"\r\n\r\n")
-        length = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
-        content = completion(json.loads(await reader.readexactly(length)), turns)
-        await asyncio.sleep(max(0.0, latency - (time.monotonic() - began)))
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % len(content) + content)
-        await writer.drain()
-        writer.close()
+        while True:
+            try:
+                head = await reader.readuntil(b"\r\n\r\n")
+            except (asyncio.IncompleteReadError, ConnectionError):  # the client has hung up
+                writer.close()
+                return
+            began = time.monotonic()
+            length = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+            content = completion(json.loads(await reader.readexactly(length)), turns)
+            await asyncio.sleep(max(0.0, latency - (time.monotonic() - began)))
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(content) + content)
+            await writer.drain()
 
     async def run() -> None:
         server = await asyncio.start_server(answer, "127.0.0.1", 0, backlog=1024)

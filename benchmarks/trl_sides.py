@@ -15,7 +15,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from transformers import PrinterCallback, TrainerCallback
-from trl_env import TEMPLATE, content, environment_class, rewards
 
 from adagym.agents.scripted import ExpertAgent
 from adagym.algos.coldstart import demonstrations
@@ -26,6 +25,7 @@ from adagym.algos.optim import OptimConfig
 from adagym.algos.sft import SFTConfig, tokenise, train
 from adagym.envs.vsp_navigation import VSPNavigation
 from adagym.errors import require
+from adagym.integrations.trl import content, prepare, rewards, rows, trl_environment
 from adagym.policies.sampler import SamplerConfig
 from adagym.policies.tiny import load_tiny
 from adagym.types import Message
@@ -210,19 +210,12 @@ def play_trl(connection: Connection, settings: Settings) -> None:
 def make_trainer(settings: Settings) -> Any:
     """TRL's trainer with the settings that mean the same as ours."""
     trl, datasets = require("trl", "trl"), require("datasets", "trl")
-    parsing = require("trl.chat_template_utils", "trl").qwen3_template
 
     policy = load_tiny(settings.model)  # freezes the vision tower as on our side
-    processor = policy.processor
-    processor.chat_template = TEMPLATE
-    processor.tokenizer.response_template = parsing
+    environment = trl_environment(ENV, turns="calls", **settings.env())
+    processor = prepare(policy.processor, environment)
     probe = settings.make_env()
     probe.reset(options={"task": 0})
-    opening = [
-        {"role": "system", "content": probe.messages[0].text},
-        {"role": "user", "content": ""},
-    ]
-    rows = [{"prompt": opening, "index": index, "seed": index} for index in range(len(probe.tasks))]
     accumulation = settings.episodes // settings.micro_batch
     args = trl.GRPOConfig(
         output_dir=str(Path(tempfile.gettempdir()) / "grpo_vs_trl"),
@@ -260,9 +253,9 @@ def make_trainer(settings: Settings) -> Any:
         model=policy.model,
         reward_funcs=rewards,
         args=args,
-        train_dataset=datasets.Dataset.from_list(rows),
+        train_dataset=datasets.Dataset.from_list(rows(environment)),
         processing_class=processor,
-        environment_factory=environment_class(settings.make_env),
+        environment_factory=environment,
     )
 
 

@@ -27,7 +27,9 @@ from adagym.protocol import DIALECTS, Dialect
 from adagym.protocol.base import PromptStyle
 from adagym.rewards import Preset, load_preset
 from adagym.spaces import ActionText, ImageTuple, Situation, UnicodeText
-from adagym.tools.executor import Executor
+from adagym.tools.backends import Backend, Runner
+from adagym.tools.backends.checked import checked
+from adagym.tools.backends.offer import Offer
 from adagym.types import (
     Array,
     ArrayImage,
@@ -52,7 +54,9 @@ class ToolEnv(gym.Env[Observation, str]):
     Args:
         tasks: A task source such as ``vsp-generated:sides=4-6-8,split=train``, or a sequence of tasks; None
             is the family's default source.
-        tools: Names of the tools offered; None offers the task's own, or else the family's.
+        tools: Names of the tools offered; None offers the task's own, or else the family's. A string is where they
+            run instead of in this process, for example ``workers``, with ``#NAME,NAME`` to name them too
+            (docs/executors.md).
         dialect: How calls and answers are written; a name of ``adagym.protocol.DIALECTS``.
         reward: The preset that scores the finished episode; a spec of :func:`adagym.rewards.load_preset`.
         max_turns: The episode is truncated after so many actions without an answer.
@@ -80,7 +84,7 @@ class ToolEnv(gym.Env[Observation, str]):
         self,
         tasks: str | Sequence[Task] | None = None,
         *,
-        tools: Sequence[str] | None = None,
+        tools: str | Sequence[str] | Backend | None = None,
         dialect: str = "adareasoner",
         reward: str = "tool_grpo",
         max_turns: int = 10,
@@ -97,7 +101,7 @@ class ToolEnv(gym.Env[Observation, str]):
         self.render_mode = render_mode
         self._kwargs: dict[str, Any] = {
             **({"tasks": source} if isinstance(source, str) else {}),
-            "tools": None if tools is None else list(tools),
+            "tools": _recordable(tools),
             "dialect": dialect,
             "reward": reward,
             "max_turns": max_turns,
@@ -111,10 +115,10 @@ class ToolEnv(gym.Env[Observation, str]):
         self._prompt: PromptStyle = prompt
         self._tool_images: ToolImages = tool_images
         self._adaptive = None if adaptive is None else AdaptiveConfig.parse(adaptive)
-        self._tools = None if tools is None else tuple(tools)
-        self._executors: dict[tuple[str, ...], Executor] = {}
+        self._offer = Offer.of(tools)
+        self._runners: dict[tuple[str, ...], Runner] = {}
         self._choice = TaskChoice(self.tasks)
-        self._equip(self.default_tools if self._tools is None else self._tools)
+        self._equip(self.default_tools if self._offer.names is None else self._offer.names)
         self._episode: Episode | None = None
         spaces: dict[str, gym.Space[Any]] = {"text": UnicodeText(), "images": ImageTuple()}
         self.observation_space: gym.Space[Any] = gym.spaces.Dict(spaces)
@@ -169,7 +173,7 @@ class ToolEnv(gym.Env[Observation, str]):
             Message("user", (*shown, TextBlock(prompt))),
         ]
         self._continue(Episode(task, seed, self._names, messages, images, video=video, disguise=disguise))
-        return observe(f"{system}\n\n{prompt}", pictures), self._info(None, None)
+        return observe(f"{system}\n\n{prompt}", pictures), self._info(self._started("info"), None, None)
 
     def step(self, action: str) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Read one action text; see the class.
@@ -270,8 +274,10 @@ class ToolEnv(gym.Env[Observation, str]):
         return latest
 
     def close(self) -> None:
-        """Release the episode. Closing twice is allowed."""
+        """Release the episode; a call that runs in another thread is ended. Closing twice is allowed."""
         self._episode = None
+        for runner in self._runners.values():
+            runner.cancel()
 
     def _open(self, task: Task) -> tuple[tuple[Array, ...], ShownVideo | None, str]:
         """The pictures a task begins with, its video if the family has them, and the prompt."""
@@ -290,21 +296,21 @@ class ToolEnv(gym.Env[Observation, str]):
 
     def _prepare(self, task: Task, seed: int | None) -> tuple[int | None, Disguise | None]:
         """Equip for a task; return the episode's seed, which an adaptive episode always has, and its disguise."""
-        if self._tools is None:
+        if self._offer.names is None:
             self._equip(self.default_tools if task.tool_names is None else task.tool_names)
         if self._adaptive is None:
             return seed, None
         seed = int(self.np_random.integers(2**31)) if seed is None else seed
-        disguise = draw_for(seed, task.id, self._executors[self._names].specs, self._adaptive)
+        disguise = draw_for(seed, task.id, self._runners[self._names].specs, self._adaptive)
         self._equip(self._names, disguise)
         return seed, disguise
 
     def _equip(self, names: Sequence[str], disguise: Disguise | None = None) -> None:
         self._names = tuple(names)
-        if self._names not in self._executors:
-            self._executors[self._names] = Executor(self._names)
-        plain = self._executors[self._names]
-        self._executor: Executor | AdaptiveExecutor = AdaptiveExecutor(plain, disguise) if disguise else plain
+        if self._names not in self._runners:
+            self._runners[self._names] = self._offer.backend.runner(self._names)
+        plain = self._runners[self._names]
+        self._executor: Runner = AdaptiveExecutor(plain, disguise) if disguise else plain
 
     def _continue(self, episode: Episode) -> None:
         self._episode = episode
@@ -329,7 +335,7 @@ class ToolEnv(gym.Env[Observation, str]):
             message = self._dialect.complain(parsed.error or "")
             episode.messages.append(message)
             return None, observe(message.text, ())
-        result = self._executor.run(parsed.call, episode.images, episode.video)
+        result = checked(self._executor.run(parsed.call, episode.images, episode.video))
         shown = result if self._tool_images else replace(result, images=())
         names = [f"img_{len(episode.images) + number}" for number in range(1, len(shown.images) + 1)]
         tell = partial(episode.disguise.observe, self._dialect) if episode.disguise else self._dialect.observe
@@ -353,7 +359,7 @@ class ToolEnv(gym.Env[Observation, str]):
         episode.steps.append(Step(parsed.text, parsed, result, kept, 0.0, terminated, truncated))
         if episode.outcome in ("answered", "truncated"):
             self._score(episode)
-        return observation, episode.steps[-1].reward, terminated, truncated, self._info(parsed, result)
+        return observation, episode.steps[-1].reward, terminated, truncated, self._info(episode, parsed, result)
 
     def _score(self, episode: Episode) -> None:
         episode.score = self._preset(episode.task, self.trajectory())
@@ -361,9 +367,8 @@ class ToolEnv(gym.Env[Observation, str]):
             reward = 0.0 if episode.score.total is None else float(episode.score.total)
             episode.steps[-1] = replace(episode.steps[-1], reward=reward)
 
-    def _info(self, parsed: ParsedAction | None, result: ToolResult | None) -> dict[str, Any]:
+    def _info(self, episode: Episode, parsed: ParsedAction | None, result: ToolResult | None) -> dict[str, Any]:
         """The same keys always; values that compare, so without pictures and times."""
-        episode = self._started("info")
         return {
             "task_id": episode.task.id,
             "turn": len(episode.steps),
@@ -373,3 +378,10 @@ class ToolEnv(gym.Env[Observation, str]):
             "reward_parts": {} if episode.score is None else dict(episode.score.parts),
             "outcome": episode.outcome,
         }
+
+
+def _recordable(tools: str | Sequence[str] | Backend | None) -> str | list[str] | None:
+    """The argument ``tools`` as it is written down."""
+    if isinstance(tools, Backend):
+        return tools.spec
+    return tools if tools is None or isinstance(tools, str) else list(tools)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import cast
 
 import numpy as np
 
 from adagym.envs.wrappers.disguise import Disguise
 from adagym.rewards import Score
+from adagym.show import ShownObservation
 from adagym.types import Array, Message, Observation, Outcome, Step, Task, TextBlock
 from adagym.video import ShownVideo
 
@@ -58,7 +60,7 @@ def observe(text: str, images: Sequence[Array]) -> Observation:
     views = tuple(image.view() for image in images)
     for view in views:
         view.flags.writeable = False
-    return {"text": text, "images": views}
+    return cast(Observation, ShownObservation(text=text, images=views))
 
 
 def readable(message: Message) -> str:

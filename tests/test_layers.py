@@ -20,6 +20,7 @@ RANKS = {
     "algos": 5,
     "evals": 6,
     "integrations": 6,
+    "play": 6,
     "cli": 7,
     "examples": 7,
     "benchmarks": 7,
@@ -49,7 +50,7 @@ def sources() -> list[Path]:
 def layer_of_file(path: Path) -> str:
     if path.parts[0] != "adagym":
         return path.parts[0]
-    return "cli" if path.parts[1] == "cli" else "core"
+    return path.parts[1] if path.parts[1] in ("cli", "play") else "core"
 
 
 def layer_of_module(module: str) -> str | None:

@@ -65,14 +65,31 @@ class Executor:
             result = ToolResult(tool.name, "failed", failure.message, failure.code, check=check)
         return replace(result, seconds=time.perf_counter() - began)
 
+    def cancel(self) -> None:
+        """See :meth:`adagym.tools.backends.base.Runner.cancel`: what runs in a thread of ours cannot be ended."""
+
+    def perform(self, tool: Tool, arguments: Mapping[str, Any]) -> ToolOutput:
+        """Run the function of a tool; backends that run it elsewhere override this.
+
+        Args:
+            tool: The tool.
+            arguments: What the function takes, read and with defaults: pictures are arrays.
+
+        Raises:
+            ToolError: The model should read why.
+            InfraError: What runs the function failed.
+            UsageError: The tool cannot work here.
+        """
+        return tool.function(**arguments)
+
     def _execute(self, tool: Tool, arguments: Mapping[str, Any], check: CallCheck) -> ToolResult:
         try:
-            output: ToolOutput = tool.function(**arguments)
+            output = self.perform(tool, arguments)
         except ToolError as error:
             if error.parameter is not None:
                 check = replace(check, valid=tuple(name for name in check.valid if name != error.parameter))
             return ToolResult(tool.name, "failed", str(error), error.code, check=check)
-        except UsageError:  # every call would fail, until a person has read the message
+        except (InfraError, UsageError):  # of a usage error: every call would fail, until a person has read it
             raise
         except Exception as error:  # anything else is a bug of the tool, never the model's doing
             raise InfraError(f"The tool `{tool.name}` broke: {type(error).__name__}: {error}") from error

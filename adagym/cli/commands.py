@@ -50,6 +50,7 @@ COMMANDS.register("train sft", "adagym.cli.train_sft:SFT", summary="cold start: 
 COMMANDS.register("train grpo", "adagym.cli.train_grpo:GRPO", summary="Tool-GRPO: improve a model in an environment")
 COMMANDS.register("replay", "adagym.cli.replay:Replay", summary="step saved episodes again and compare")
 COMMANDS.register("report", "adagym.cli.report:Report", summary="runs as one HTML file: figures and transcripts")
+COMMANDS.register("serve-tools", "adagym.cli.serve_tools:ServeTools", summary="serve tools over MCP, by HTTP or stdio")
 COMMANDS.register("demo", "adagym.cli.demo:Demo", summary="the whole way on the embedded model, in minutes")
 COMMANDS.register("doctor", "adagym.cli.doctor:Doctor", summary="what is installed here, and what is missing")
 

@@ -37,16 +37,17 @@ class Play:
         """Play one episode; the exit code is 0 however it ends."""
         from rich.console import Console
 
-        from adagym.agents.human import play_episode
         from adagym.envs import ENVS
         from adagym.envs.base import ToolEnv
+        from adagym.play.plain import PlainGame
+        from adagym.play.session import Session
         from adagym.store import Store
 
         console = Console()
         env_class = cast("type[ToolEnv]", ENVS.load(self.env))
         env = env_class(self.tasks, dialect=self.dialect, prompt="brief", max_turns=self.max_turns, reward=self.reward)
         task = int(self.task) if self.task is not None and self.task.isdecimal() else self.task
-        trajectory = play_episode(env, console, task=task, seed=self.seed)
+        trajectory = PlainGame(Session.start(lambda: env, task=task, seed=self.seed), console).play()
         env.close()
         if self.out is not None:
             with Store(self.out) as store:

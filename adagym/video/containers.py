@@ -1,4 +1,4 @@
-"""Whether a video file is all there: its container says how long it is, long before a decoder stumbles over the end."""
+"""What a video file says of itself before a decoder touches it: whether it is all there, and whether it is a list."""
 
 from __future__ import annotations
 
@@ -9,7 +9,20 @@ ROOM = 64
 """Bytes that writers are known to miscount by."""
 
 _BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot")
+_LISTS = (b"#EXTM3U", b"ffconcat", b"<?xml", b"<MPD", b"<smil", b"v=0", b"[playlist]", b"rtsp:", b"rtspt:", b"http")
+"""How playlists and descriptions of streams begin: HLS, FFmpeg's concat, DASH, SMIL, SDP, PLS, RTSP references."""
 _EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
+
+
+def is_playlist(path: str) -> bool:
+    """Whether a file is text that names other files or addresses, which FFmpeg would open in its place.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    with open(path, "rb") as file:
+        head = file.read(1024)
+    return head.removeprefix(b"\xef\xbb\xbf").lstrip().lower().startswith(tuple(begin.lower() for begin in _LISTS))
 
 
 def missing_bytes(path: str) -> int:

@@ -76,7 +76,10 @@ class ExactReader:
 
     def _load(self) -> None:
         try:
-            self._container: Any = self._av.open(self._path, metadata_errors="ignore")
+            # Containers can refer to others; whatever they name, nothing is fetched from a network.
+            self._container: Any = self._av.open(
+                self._path, metadata_errors="ignore", options={"protocol_whitelist": "file"}
+            )
         except self._av.FFmpegError as error:
             raise DataError("it is not a video, or it is damaged") from error
         streams = [stream for stream in self._container.streams.video if not _is_cover(stream)]

@@ -15,7 +15,7 @@ from adagym.errors import DataError
 from adagym.types import Array
 from adagym.video.base import Video, check_indices
 from adagym.video.cache import FRAMES, FrameCache
-from adagym.video.containers import missing_bytes
+from adagym.video.containers import is_playlist, missing_bytes
 from adagym.video.stamps import Stamps
 
 MAX_PIXELS = 8192 * 4320
@@ -164,6 +164,8 @@ def _open(path: str) -> Reader:
             raise DataError("there is no such file. Check the path")
         if not os.path.getsize(path):
             raise DataError("it is empty. Fetch it again")
+        if is_playlist(path):
+            raise DataError("it is a list of other files or addresses, and none of them is opened. Give the video itself")
         missing = missing_bytes(path)
         if missing:
             raise DataError(f"it is cut short, its last {missing} bytes are missing. Fetch it again")

@@ -32,7 +32,7 @@ def read_index(folder: Path) -> Mapping[str, Any] | None:
     """The values of a folder's index; None where there is no file of that kind."""
     try:
         value = json.loads((folder / INDEX).read_text("utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) and "times" in value and "files" in value else None
 

@@ -14,6 +14,14 @@ from adagym.errors import DataError, require
 Row = Mapping[str, Any]
 """Column to value. A picture is what the file holds: bytes, or a struct ``{"bytes", "path"}``."""
 
+GROWTH = 100
+"""A row group in memory may be so many times as large as its file. Benchmarks' texts grow tenfold, bombs a
+thousandfold and more."""
+FLOOR = 64 << 20
+"""Bytes that a row group of even the smallest file may have."""
+_BATCH = 16
+"""Rows that are decoded before their size is looked at again, at least."""
+
 
 class ParquetRows(Lazy[Row]):
     """All rows of one file, or of the ``*.parquet`` files of a folder by name, read when they are asked for.
@@ -27,7 +35,8 @@ class ParquetRows(Lazy[Row]):
 
     Raises:
         MissingExtra: pyarrow is not installed.
-        DataError: There is no file, one cannot be read, or one lacks a column.
+        DataError: There is no file, one cannot be read, one lacks a column, or a row group that is read would be out
+            of all proportion to its file.
     """
 
     def __init__(self, path: str | Path, columns: Sequence[str] | None = None) -> None:
@@ -106,6 +115,34 @@ def _read_group(file: str, number: int, columns: Sequence[str] | None) -> Any:
     pyarrow = require("pyarrow", "export")
     with _opened(file) as opened:
         try:
-            return opened.read_row_group(number, None if columns is None else list(columns))
+            most = max(FLOOR, GROWTH * Path(file).stat().st_size)
+            batch = _batch_rows(opened.metadata.row_group(number), columns, most, file)
+            wanted = None if columns is None else list(columns)
+            read, size = [], 0
+            # What a dictionary of few values grows to is written nowhere in the file, so it is watched while it grows.
+            for rows in opened.iter_batches(batch, row_groups=[number], columns=wanted):
+                size += rows.nbytes
+                if size > most:
+                    raise _too_large(file, size)
+                read.append(rows)
+            fields = opened.schema_arrow if wanted is None else [opened.schema_arrow.field(name) for name in wanted]
+            return pyarrow.Table.from_batches(read, read[0].schema if read else pyarrow.schema(fields))
         except (pyarrow.ArrowException, OSError) as error:
             raise DataError(f"Row group {number} of `{file}` is damaged: {error} Fetch the file again.") from error
+
+
+def _batch_rows(group: Any, columns: Sequence[str] | None, most: int, file: str) -> int:
+    """How many rows to decode at a time: no value can be larger than its column."""
+    chunks = [group.column(place) for place in range(group.num_columns)]
+    read = [chunk for chunk in chunks if columns is None or chunk.path_in_schema.partition(".")[0] in columns]
+    sizes = [chunk.total_uncompressed_size for chunk in read]
+    if sum(sizes) > most:
+        raise _too_large(file, sum(sizes))
+    return max(_BATCH, min(group.num_rows, most // max([*sizes, 1])))
+
+
+def _too_large(file: str, size: int) -> DataError:
+    return DataError(
+        f"`{file}` has {Path(file).stat().st_size} bytes, and one of its row groups would take more than {size} in "
+        f"memory; up to {GROWTH} times the file and {FLOOR} bytes are read. Give the file as its makers publish it."
+    )

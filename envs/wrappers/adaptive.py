@@ -10,7 +10,7 @@ import numpy as np
 
 from adagym.envs.wrappers.config import AdaptiveConfig
 from adagym.envs.wrappers.disguise import Disguise, draw
-from adagym.tools.executor import Executor
+from adagym.tools.backends import Runner
 from adagym.types import Array, ToolCall, ToolResult, ToolSpec
 from adagym.video import ShownVideo
 
@@ -32,14 +32,14 @@ class AdaptiveExecutor:
     them. :meth:`Disguise.observe` shows them. Calls in original names fail as unknown.
 
     Args:
-        executor: Runs the calls.
-        disguise: Drawn for the executor's tools.
+        runner: Runs the calls.
+        disguise: Drawn for the runner's tools.
     """
 
-    def __init__(self, executor: Executor, disguise: Disguise) -> None:
-        self._executor = executor
+    def __init__(self, runner: Runner, disguise: Disguise) -> None:
+        self._runner = runner
         self.disguise = disguise
-        self.specs: tuple[ToolSpec, ...] = disguise.mask_specs(executor.specs)
+        self.specs: tuple[ToolSpec, ...] = disguise.mask_specs(runner.specs)
 
     def run(self, call: ToolCall, images: Mapping[str, Array], video: ShownVideo | None = None) -> ToolResult:
         """Run one call. Nothing that a model wrote makes this raise.
@@ -52,5 +52,9 @@ class AdaptiveExecutor:
         Raises:
             InfraError: The tool itself broke.
         """
-        result = self._executor.run(self.disguise.unmask_call(call), images, video)
+        result = self._runner.run(self.disguise.unmask_call(call), images, video)
         return replace(result, message=self.disguise.mask_text(result.message)) if result.message else result
+
+    def cancel(self) -> None:
+        """End the call that runs, from another thread."""
+        self._runner.cancel()

@@ -7,13 +7,15 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import gymnasium as gym
-import numpy as np
 import pytest
 from rich.console import Console
 
-from adagym.agents.human import HumanAgent, Quit, Undo, describe, half_blocks, kind_of, play_episode, read_value
+from adagym.agents.fields import describe, kind_of, read_value
+from adagym.agents.human import HumanAgent, Quit, Undo
 from adagym.agents.seat import GymEnv, bare, conversation_at
 from adagym.errors import UsageError
+from adagym.play.plain import PlainGame
+from adagym.play.session import Session
 from adagym.types import ToolSpec, Trajectory
 
 
@@ -36,7 +38,8 @@ def typist(lines: Sequence[str]) -> Callable[[str], str]:
 
 def play(*lines: str) -> tuple[Trajectory, str]:
     output = io.StringIO()
-    trajectory = play_episode(make(), Console(file=output, width=100), typist(lines), task=0, seed=1)
+    session = Session.start(make, task=0, seed=1)
+    trajectory = PlainGame(session, Console(file=output, width=100), typist(lines)).play()
     return trajectory, output.getvalue()
 
 
@@ -142,26 +145,6 @@ def test_as_an_ordinary_agent() -> None:
         HumanAgent(Console(file=output), typist([":quit"])).act([conversation])
 
 
-def test_half_blocks() -> None:
-    image = np.zeros((4, 2, 3), np.uint8)
-    image[0] = (255, 0, 0)
-    image[3, 1] = (0, 0, 255)
-    text = half_blocks(image, 80)
-    assert text.plain == "▀▀\n▀▀"
-    colors = [
-        (tuple(span.style.color.triplet), tuple(span.style.bgcolor.triplet))  # type: ignore[union-attr]
-        for span in text.spans
-    ]
-    red, black, blue = (255, 0, 0), (0, 0, 0), (0, 0, 255)
-    assert colors == [(red, black), (red, black), (black, black), (black, blue)]
-
-
-@pytest.mark.parametrize(("shape", "columns", "size"), [((64, 64), 32, (32, 16)), ((9, 900), 72, (72, 1))])
-def test_half_blocks_keep_the_shape(shape: tuple[int, int], columns: int, size: tuple[int, int]) -> None:
-    lines = half_blocks(np.zeros((*shape, 3), np.uint8), columns).plain.split("\n")
-    assert (len(lines[0]), len(lines)) == size
-
-
 @pytest.mark.parametrize(
     ("text", "schema", "expected"),
     [
@@ -180,6 +163,10 @@ def test_half_blocks_keep_the_shape(shape: tuple[int, int], columns: int, size: 
         ("null", {"anyOf": [{"type": "integer"}, {"type": "null"}]}, None),
         ("7", {"anyOf": [{"type": "integer"}, {"type": "null"}]}, 7),
         ("7", {"type": ["integer", "null"]}, 7),
+        ("3", {"anyOf": [{"type": "integer"}, {"type": "array"}]}, 3),
+        ("3, 4", {"anyOf": [{"type": "integer"}, {"type": "array"}]}, [3, 4]),
+        ("1", {"anyOf": [{"type": "integer"}, {"type": "string"}]}, 1),
+        ("img_1", {"anyOf": [{"type": "integer"}, {"type": "string"}]}, "img_1"),
     ],
 )
 def test_form_entries(text: str, schema: dict[str, Any], expected: object) -> None:

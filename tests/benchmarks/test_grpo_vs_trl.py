@@ -1,4 +1,4 @@
-"""The parts of the comparison with TRL that need no TRL: the environment's form, the template, our loss, the ratios."""
+"""The parts of the comparison with TRL that need no TRL: our loss, the order of tasks, the ratios."""
 
 from __future__ import annotations
 
@@ -9,17 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from transformers.utils import get_json_schema
 
-from adagym.agents.scripted import ExpertAgent
-from adagym.agents.seat import conversation_at
 from adagym.envs.vsp_navigation import VSPNavigation
 from adagym.policies.base import TokenTrace
 from adagym.policies.batch import collate
 from adagym.policies.hf import HFPolicy
 from adagym.policies.tiny import load_tiny
-from adagym.protocol import DIALECTS
-from adagym.types import ToolCall
 
 FOLDER = Path(__file__).resolve().parents[2] / "benchmarks"
 TASKS = "vsp-generated:sides=4,split=train,n=4"
@@ -43,98 +38,6 @@ def make_env() -> VSPNavigation:
 
 def settings(modules: Any, tmp_path: Path) -> Any:
     return modules("trl_sides").Settings(tmp_path, 2, 2, 2, 1024, 160, 8, 2, True, 1e-5, 1, 0)
-
-
-def demonstration() -> VSPNavigation:
-    env, agent = make_env(), ExpertAgent(draw=True)
-    env.reset(seed=0, options={"task": 0})
-    for turn in range(8):
-        (text,) = agent.act([conversation_at(env, "one", turn=turn, seed=0, group=None)])
-        if env.step(text)[2]:
-            return env
-    raise AssertionError("The expert did not answer.")
-
-
-def test_both_templates_give_the_same_tokens(modules: Any, policy: HFPolicy) -> None:
-    trl_env, env = modules("trl_env"), demonstration()
-    messages = env.messages
-    ours = policy.encoder.prompt(messages[:2]).ids.tolist()
-    for message in messages[2:-1]:
-        if message.role == "assistant":
-            ours += policy.encoder.text(message.text).tolist()
-        else:
-            ours += policy.encoder.between([message], ours[-1]).ids.tolist()
-    plain = [{"role": message.role, "content": trl_env.content(message.content)} for message in messages[:-1]]
-    theirs = policy.processor.apply_chat_template(
-        [plain], chat_template=trl_env.TEMPLATE, add_generation_prompt=True, tokenize=True, return_dict=True
-    )["input_ids"][0]
-    assert theirs == ours
-    assert sum(message.role == "tool" for message in messages) == 5
-    assert sum(len(message.images) for message in messages) == 5
-
-
-def test_a_call_that_was_taken_apart_is_written_back(modules: Any, policy: HFPolicy) -> None:
-    call = {"type": "function", "function": {"name": "Point", "arguments": {"image": "img_1"}}}
-    text = policy.processor.apply_chat_template(
-        [{"role": "assistant", "content": [], "tool_calls": [call]}],
-        chat_template=modules("trl_env").TEMPLATE,
-        tokenize=False,
-    )
-    written = '<tool_call>{"name": "Point", "arguments": {"image": "img_1"}}</tool_call>'
-    assert text == f"<|im_start|>assistant\n{written}<|im_end|>\n"
-
-
-def test_tools_become_methods_with_their_schemas(modules: Any) -> None:
-    environment = modules("trl_env").environment_class(make_env)()
-    for tool in make_env().action_space.tools:
-        schema = get_json_schema(getattr(environment, tool.name))["function"]
-        assert schema["name"] == tool.name
-        assert schema["description"] == tool.description
-        assert list(schema["parameters"]["properties"]) == list(tool.properties)
-        assert schema["parameters"]["required"] == list(tool.required)
-        for name, shown in schema["parameters"]["properties"].items():
-            assert shown["type"] == tool.parameters["properties"][name]["type"]
-            assert shown["description"] == tool.parameters["properties"][name]["description"]
-
-
-def test_calls_reach_the_environment_and_the_answer_its_reward(modules: Any) -> None:
-    trl_env, played = modules("trl_env"), demonstration()
-    environment = trl_env.environment_class(make_env)()
-    first = environment.reset(index=0, seed=0, prompt=[])
-    assert [block["type"] for block in first] == ["image", "text"]
-    assert first[1]["text"] == played.messages[1].text
-    for step in played.trajectory().steps[:-1]:
-        assert step.parsed.call is not None
-        shown = getattr(environment, step.parsed.call.name)(**step.parsed.call.arguments)
-        assert "".join(block["text"] for block in shown if block["type"] == "text") == step.observation["text"]
-        pictures = [np.asarray(block["image"]) for block in shown if block["type"] == "image"]
-        assert len(pictures) == len(step.observation["images"])
-        assert all(np.array_equal(a, b) for a, b in zip(pictures, step.observation["images"], strict=True))
-    said = [{"role": "assistant", "content": played.trajectory().actions[-1]}]
-    assert trl_env.rewards([said], [environment]) == [8.0]
-    assert trl_env.rewards([said], [environment]) == [8.0]  # asking again changes nothing
-    with pytest.raises(ValueError, match="over"):
-        environment.Point(image="img_1", description="Elf")
-
-
-def test_wrong_arguments_are_the_environments_to_judge(modules: Any) -> None:
-    environment = modules("trl_env").environment_class(make_env)()
-    environment.reset(index=1, seed=0)
-    (shown,) = environment.Point(picture="img_1")
-    assert "failed" in shown["text"]
-
-
-def test_an_episode_cut_off_in_a_call_is_truncated(modules: Any) -> None:
-    trl_env = modules("trl_env")
-    environment = trl_env.environment_class(make_env)()
-    environment.reset(index=1, seed=0)
-    call = DIALECTS.load("hermes").write_call(ToolCall("Point", {"image": "img_1", "description": "Elf"}))
-    unread = [{"role": "assistant", "content": "", "tool_calls": [{"type": "function"}]}]
-    torn = [{"role": "assistant", "content": call[:-5]}]
-    assert environment._finish(unread).outcome == "truncated"
-    environment.reset(index=1, seed=0)
-    finished = environment._finish(torn)
-    assert (finished.outcome, len(finished.steps)) == ("truncated", 1)
 
 
 def test_our_loss_is_the_formula(modules: Any, policy: HFPolicy) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ from adagym.errors import DataError
 
 PACK = "pages.json.gz"
 """Records of a whole folder in one file."""
+MAX_BYTES = 1 << 28
+"""Largest file of records that is read, unpacked: 20,000 pages."""
 
 Box = tuple[int, int, int, int]
 """``(x1, y1, x2, y2)`` in pixels; x2 and y2 are exclusive."""
@@ -146,12 +149,20 @@ def read_pages(folder: str | Path) -> tuple[Page, ...]:
     pages = []
     for file in files:
         try:
-            data = file.read_bytes()
-            value = json.loads(gzip.decompress(data) if file == pack else data)
-        except (OSError, EOFError, ValueError) as error:
+            value = json.loads(_content(file))
+        except (OSError, EOFError, ValueError, RecursionError, zlib.error) as error:
             raise DataError(f"`{file}` cannot be read: {error}. Build the folder again.") from error
         pages += [page_from(item, str(file)) for item in (value if file == pack else [value])]
     return tuple(sorted(pages, key=lambda page: page.name))
+
+
+def _content(file: Path) -> bytes:
+    """A file's bytes, unpacked if it is packed; a few packed bytes may stand for any number."""
+    with gzip.open(file) if file.suffix == ".gz" else open(file, "rb") as opened:
+        data: bytes = opened.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise ValueError(f"it holds more than {MAX_BYTES} bytes")
+    return data
 
 
 def pack_pages(folder: str | Path, pages: Iterable[Page]) -> Path:

@@ -1,0 +1,69 @@
+"""Serving one client over standard input and output."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from io import TextIOWrapper
+from typing import Any
+
+from adagym.errors import require
+from adagym.tools.server.desk import Desk
+from adagym.tools.server.sdk import make_server
+from adagym.tools.server.settings import Settings
+
+WRITING = 0.2
+"""Seconds for the last answer to leave the process."""
+
+
+def serve(settings: Settings) -> None:
+    """Serve until the client closes its end, or SIGTERM.
+
+    Args:
+        settings: The server's settings.
+
+    Raises:
+        UsageError: A tool or the backend does not exist or cannot be used.
+        MissingExtra: The SDK is not installed.
+    """
+    asyncio.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> None:
+    desk = Desk(settings)
+    server = make_server(desk)
+    serving = asyncio.current_task()
+    assert serving is not None
+    endings: list[asyncio.Task[None]] = []
+
+    async def end() -> None:
+        await desk.drain()
+        await asyncio.sleep(WRITING)
+        serving.cancel()
+
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, lambda: endings.append(loop.create_task(end())))
+    anyio = require("anyio", "mcp")
+    transport = require("mcp.server.stdio", "mcp")
+    reading, writing = _private_streams()
+    try:
+        async with transport.stdio_server(anyio.wrap_file(reading), anyio.wrap_file(writing)) as (read, write):
+            await server.run(read, write, server.create_initialization_options())
+    except asyncio.CancelledError:
+        pass  # SIGTERM
+    finally:
+        desk.close()
+
+
+def _private_streams() -> tuple[Any, Any]:
+    """The client's ends as files of their own: whatever a tool prints goes to standard error."""
+    reading = TextIOWrapper(os.fdopen(os.dup(0), "rb"), encoding="utf-8", errors="replace")
+    writing = TextIOWrapper(os.fdopen(os.dup(1), "wb"), encoding="utf-8")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    os.dup2(2, 1)
+    sys.stdout.flush()
+    return reading, writing
