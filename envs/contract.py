@@ -15,7 +15,7 @@ from gymnasium.utils.env_checker import check_env as check_gymnasium
 
 from adagym.envs.base import ToolEnv
 from adagym.protocol import DIALECTS
-from adagym.testing import (
+from adagym.testing.checks import (
     HOSTILE,
     HOSTILE_RAISED,
     INFO,

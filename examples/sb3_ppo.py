@@ -1,4 +1,4 @@
-"""PPO of Stable-Baselines3 learns which tool to call when: 4x4 navigation from a table of ten turns.
+"""PPO of Stable-Baselines3 learns which tool to call when: 4x4 navigation from a table of six turns.
 
 Run: python examples/sb3_ppo.py  (needs adagym[sb3]; a few minutes)
 """
@@ -14,10 +14,10 @@ from adagym.policies.sb3 import PictureAndState
 from adagym.rewards import REWARDS
 
 ENV = "adagym/VSPNavigation-v0"
-SHARED = {"dialect": "adareasoner", "prompt": "brief"}
+SHARED = {"size": 32, "reward": "accuracy", "prompt": "brief"}
 
 parser = argparse.ArgumentParser()
-parser.add_argument("--steps", type=int, default=12_288, help="steps of training, over all environments")
+parser.add_argument("--steps", type=int, default=20_480, help="steps of training, over all environments")
 parser.add_argument("--maps", type=int, default=200, help="unseen maps to play")
 parser.add_argument("--seed", type=int, default=0)
 options = parser.parse_args()
@@ -27,11 +27,13 @@ envs = tool_vec_env(ENV, 8, seed=options.seed, tasks="vsp-generated:sides=4,spli
 model = PPO(
     "MultiInputPolicy",
     envs,
-    n_steps=64,
-    batch_size=128,
-    n_epochs=4,
+    n_steps=128,
+    batch_size=256,
+    n_epochs=6,
     learning_rate=1e-3,
-    ent_coef=0.02,
+    gamma=0.9,  # needless turns cost something
+    ent_coef=0.005,
+    normalize_advantage=False,  # at first most batches hold no success, and would be noise made large
     seed=options.seed,
     device="cpu",
     policy_kwargs={"features_extractor_class": PictureAndState},

@@ -81,6 +81,11 @@ def quest(rng: np.random.Generator) -> Document:
     return _Errand(rng, quest=True).document()
 
 
+def relay(rng: np.random.Generator) -> Document:
+    """A quest after exactly three things, of which the first two are found once, and nothing else to hand over."""
+    return _Errand(rng, quest=True, relay=True).document()
+
+
 def common(rng: np.random.Generator) -> Document:
     """Find two lists of places and report those of the second that are also on the first."""
     dialect = any_dialect(rng)
@@ -108,16 +113,18 @@ def common(rng: np.random.Generator) -> Document:
 class _Errand:
     """One made-up errand: its tools, its script and its answers."""
 
-    def __init__(self, rng: np.random.Generator, quest: bool) -> None:
+    def __init__(self, rng: np.random.Generator, quest: bool, relay: bool = False) -> None:
         self.rng = rng
         self.quest = quest
+        self.relay = relay
         self.dialect = any_dialect(rng)
         coded = quest and rng.random() < 0.7
         names, picked = _names(rng, coded)
         self.find = spec(names[0], str(rng.choice(FINDS)) if quest else FINDS[0], tuple(picked[:2]))
-        self.things = [str(thing) for thing in rng.choice(OBJECTS, size=int(rng.integers(1, 5)), replace=False)]
+        count = 3 if relay else int(rng.integers(1, 5))
+        self.things = [str(thing) for thing in rng.choice(OBJECTS, size=count, replace=False)]
         works = str(rng.choice(WORKS)) if quest else WORKS[0]
-        self.told = moves(rng) if rng.random() < 0.4 else None
+        self.told = moves(rng) if not relay and rng.random() < 0.4 else None
         taken = 2 + len(self.things) + (self.told is not None)
         self.join = spec(names[1], works, tuple(picked[2:taken]))
         self.tools = (self.find, self.join, *self._others(names[2:], picked[7:])) if quest else (self.find, self.join)
@@ -166,7 +173,7 @@ class _Errand:
 
     def _found(self, last: bool) -> Pairs:
         if not last:
-            return pairs(self.rng, 1, 2)
+            return pairs(self.rng, 1, 1 if self.relay else 2)
         return [] if self.rng.random() < 0.08 else pairs(self.rng, 1, 24)
 
     def _order(self) -> Message:

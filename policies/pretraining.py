@@ -4,7 +4,7 @@ Conversations of these kinds, drawn at random from a seed:
 
 - *scan*: list the objects on a map picture with their pixel coordinates (perception);
 - *repeat*: copy a list of coordinates or of moves;
-- *errand* and *quest*: carry values between made-up tools (:mod:`adagym.policies.errands`);
+- *errand*, *quest* and *relay*: carry values between made-up tools (:mod:`adagym.policies.errands`);
 - *common*: find out which places two lists that a made-up tool returned have in common.
 
 It has seen neither the navigation nor the verification task nor the name of any tool of adagym: the tools,
@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Mapping
 import numpy as np
 
 from adagym.envs.tiles import MapImage
-from adagym.policies.errands import common, errand, map_rows, quest
+from adagym.policies.errands import common, errand, map_rows, quest, relay
 from adagym.policies.made_up import (
     CELL,
     Document,
@@ -78,6 +78,7 @@ def repeat(rng: np.random.Generator) -> Document:
 KINDS: dict[str, Callable[[np.random.Generator], Document]] = {
     "errand": errand,
     "quest": quest,
+    "relay": relay,
     "common": common,
     "repeat": repeat,
     "scan": scan,

@@ -1,4 +1,4 @@
-"""What a Stable-Baselines3 policy sees of a numeric observation: a small convolution over the picture, and the state."""
+"""Features of a numeric observation for policies of Stable-Baselines3: a small convolution beside the state."""
 
 from __future__ import annotations
 

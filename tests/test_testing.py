@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import adagym  # noqa: F401  (registers the ids)
-from adagym import testing
+from adagym.testing import checks as testing
 from adagym.agents.base import Agent, Conversation
 from adagym.agents.random import RandomAgent
 from adagym.envs.base import ToolEnv

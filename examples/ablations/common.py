@@ -38,7 +38,7 @@ from adagym.algos.sft import SFTConfig, tokenise, train
 from adagym.evals.figures import publish, write_json
 from adagym.policies.base import TokenTrace
 from adagym.policies.hf import HFPolicy
-from adagym.policies.pretraining import documents
+from adagym.policies.pretraining import Document
 from adagym.policies.sampler import SamplerConfig
 from adagym.types import Trajectory
 
@@ -116,7 +116,12 @@ def lessons(origin: Source, agent: Agent, options: Options, seed: int) -> list[T
 
 
 def cold_start(
-    policy: HFPolicy, shown: Sequence[Trajectory], options: Options, seed: int, general: float = 0.0
+    policy: HFPolicy,
+    shown: Sequence[Trajectory],
+    options: Options,
+    seed: int,
+    general: float = 0.0,
+    others: Iterator[Document] = iter(()),  # noqa: B008  (an empty iterator has no state to share)
 ) -> None:
     """Imitate demonstrations.
 
@@ -127,16 +132,18 @@ def cold_start(
         seed: Of the order.
         general: Share of made-up conversations about other tools, of the kinds that the base model has seen, mixed in
             so that it does not forget that tools are to be taken from the prompt.
+        others: Where those come from; needed if there are any.
     """
     optim = OptimConfig(lr=1.2e-3, muon_lr=2e-3, final=0.0)
     config = SFTConfig(steps=options.sft_steps, batch_size=8, seed=seed, optim=optim)
-    train(policy, _mixed(policy, shown, seed, general), config, lambda step, loss: None)
+    train(policy, _mixed(policy, shown, seed, general, others), config, lambda step, loss: None)
 
 
-def _mixed(policy: HFPolicy, shown: Sequence[Trajectory], seed: int, general: float) -> Iterator[TokenTrace]:
+def _mixed(
+    policy: HFPolicy, shown: Sequence[Trajectory], seed: int, general: float, others: Iterator[Document]
+) -> Iterator[TokenTrace]:
     rng = np.random.default_rng(seed)
     own = examples(policy.encoder, shown, seed)
-    others = documents(seed + 500, {"quest": 0.7, "errand": 0.3})
     while True:
         if rng.random() < general:
             yield tokenise(policy.encoder, next(others).messages, STOP)
