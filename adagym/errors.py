@@ -11,6 +11,7 @@
     ├── ToolError           a call failed for a reason the model should read; the episode goes on
     └── InfraError          a worker, server or bug failed; the episode is void, never scored 0
         ├── ToolTimeout         a call took longer than its time limit
+        ├── ToolOutOfMemory     a call needed more memory than its worker may have
         └── ServerUnavailable   no tool server could be reached, or none kept the connection
 """
 
@@ -72,6 +73,10 @@ class InfraError(AdagymError):
 
 class ToolTimeout(InfraError):
     """A call of a tool took longer than its time limit."""
+
+
+class ToolOutOfMemory(InfraError):
+    """A call of a tool needed more memory than its worker may have."""
 
 
 class ServerUnavailable(InfraError):

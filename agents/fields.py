@@ -71,6 +71,8 @@ class Field:
             UsageError: It is not of the kind the schema asks for, or names a picture that is not there.
         """
         value = read_value(text, self.schema)
+        if self.spot in ("points", "boxes") and value and not isinstance(value[0], list):
+            value = [value]  # one place, written without the outer brackets
         known = list(images)
         if self.takes_image and isinstance(value, str) and value not in known:
             raise UsageError(f"There is no picture {value!r}; there is {', '.join(known) or 'none'}.")

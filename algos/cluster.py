@@ -7,7 +7,7 @@ are played again by others. A job plays out the same wherever it is played.
 
 from __future__ import annotations
 
-import time
+import socket
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,18 +16,16 @@ from typing import Any
 from adagym.agents.base import Agent
 from adagym.agents.seat import GymEnv, bare
 from adagym.algos.collect import Collector, Job, Rollout, never_played
-from adagym.errors import InfraError, UsageError, require
+from adagym.errors import AdagymError, InfraError, UsageError, require
 
 DEATHS = 3
 """An episode whose worker dies so often is void."""
 
 _AHEAD = 1
 """Jobs that wait at a worker beyond those it plays."""
+_CONNECT_SECONDS = 10.0
 _ROOM_SECONDS = 120.0
 """How long the cluster may take to start a worker while there is none."""
-_DRY_SECONDS = 0.05
-"""How long a worker without further jobs plays on before it looks for new ones."""
-
 Factories = Callable[[], GymEnv] | Mapping[str, Callable[[], GymEnv]]
 
 
@@ -64,30 +62,29 @@ class RayCollector:
 
     Raises:
         MissingExtra: Ray is not installed.
-        UsageError: There is no cluster at the address, or the agent or an environment cannot be made.
-        InfraError: The cluster has no room for a worker.
+        UsageError: There is no cluster at the address, or the agent cannot be made.
+        InfraError: The cluster has no room for a worker, or workers die as they start.
     """
 
     def __init__(
-        self,
-        env_factory: Factories,
-        agent_factory: Callable[[], Agent],
-        cluster: Cluster,
-        n_envs: int | None = None,
+        self, env_factory: Factories, agent_factory: Callable[[], Agent], cluster: Cluster, n_envs: int | None = None
     ) -> None:
         self._ray: Any = require("ray", "ray")
         self._factories = {"": env_factory} if callable(env_factory) else dict(env_factory)
-        self._owned = _connect(self._ray, cluster)
+        self._owned = _connect(self._ray, cluster.address)
         self._count = cluster.workers or max(1, int(self._ray.cluster_resources().get("CPU", 1)))
-        options = {"num_cpus": 1, "num_gpus": cluster.gpus, "max_concurrency": 2}
-        self._make = self._ray.remote(**options)(_Worker).remote
+        # A second thread takes further jobs while the first plays.
+        remote = self._ray.remote(num_cpus=1, num_gpus=cluster.gpus, max_concurrency=2)
+        self._make = remote(_Worker).remote
         self._recipe = self._ray.put((self._factories, agent_factory, n_envs))
-        self._barren = 0
         self._seats: list[_Seat] = []
+        self._barren = 0
         try:
             self._hire()
-            self._wait(self._seats, {})
-        except BaseException:
+            nothing = _Run(iter(()))
+            while not any(seat.slots for seat in self._seats):
+                self._step(nothing)
+        except BaseException:  # Ctrl-C too must leave no worker behind
             self.close()
             raise
 
@@ -95,7 +92,7 @@ class RayCollector:
         """Play every job and yield the episodes as they finish; see :meth:`Collector.collect`.
 
         Args:
-            jobs: Read lazily, in order, one or two per worker ahead of what is played.
+            jobs: Read lazily, in order, a little ahead of what is played.
             on_episode: Called with each finished episode before it is yielded.
 
         Raises:
@@ -105,26 +102,222 @@ class RayCollector:
         run = _Run(enumerate(jobs))
         try:
             while True:
-                self._hire()
                 self._feed(run)
-                busy = [seat for seat in self._seats if seat.jobs]
-                if not busy and not run.again and run.peek() is None:
-                    break
-                self._wait(busy or self._seats, run.lost)
-                while run.done or run.lost:
-                    rollout = run.done.popleft() if run.done else self._again(run)
-                    if rollout is None:
-                        continue
+                while run.done:
+                    rollout = run.done.popleft()
                     if on_episode is not None:
                         on_episode(rollout)
                     yield rollout
+                if not any(seat.jobs for seat in self._seats) and not run.left():
+                    break
+                self._step(run)
         finally:  # also when the caller stops early: what is still being played is broken off
             for seat in [seat for seat in self._seats if seat.jobs]:
                 self._fire(seat)
 
     def close(self) -> None:
-        """End the workers, and the cluster if it was made for this collector."""
+        """End the workers, and the cluster if it is this collector's own."""
         for seat in list(self._seats):
             self._fire(seat)
         if self._owned:
             self._ray.shutdown()
+            self._owned = False
+
+    def _hire(self) -> None:
+        """Start workers until there are as many as asked for."""
+        while len(self._seats) < self._count:
+            actor = self._make(self._recipe)
+            self._seats.append(_Seat(actor, actor.open.remote()))
+
+    def _fire(self, seat: _Seat) -> None:
+        self._seats.remove(seat)
+        self._ray.kill(seat.actor)
+
+    def _feed(self, run: _Run) -> None:
+        """Hand out jobs, each to the worker with the most room."""
+        self._hire()
+        ready = [seat for seat in self._seats if seat.slots]
+        while ready:
+            seat = min(ready, key=lambda seat: len(seat.jobs) / seat.slots)
+            unit = run.take() if len(seat.jobs) < seat.slots + _AHEAD else []
+            if not unit:
+                break
+            seat.jobs.update(unit)
+            if seat.event is None:
+                seat.event = seat.actor.play.remote(unit)
+            else:
+                seat.actor.add.remote(unit)
+
+    def _step(self, run: _Run) -> None:
+        """Wait until a worker is ready, has played an episode, or dies.
+
+        Raises:
+            InfraError: None can start.
+        """
+        events = [seat.event for seat in self._seats if seat.event is not None]
+        timeout = None if any(seat.slots for seat in self._seats) else _ROOM_SECONDS
+        happened, _ = self._ray.wait(events, num_returns=1, timeout=timeout)
+        if not happened:
+            raise InfraError(
+                f"No worker started within {_ROOM_SECONDS:g} seconds. Each needs a free CPU, and the GPUs asked for; "
+                f"the cluster has {self._ray.available_resources()} free."
+            )
+        seat = next(seat for seat in self._seats if seat.event is happened[0])
+        try:
+            self._take_in(seat, run)
+        except (self._ray.exceptions.RayActorError, self._ray.exceptions.ObjectLostError) as error:  # or its node
+            self._bury(seat, run, error)
+        except self._ray.exceptions.RayTaskError as error:
+            if isinstance(error.cause, AdagymError):
+                raise error.cause from error
+            raise InfraError(f"A worker broke: {error}") from error
+
+    def _take_in(self, seat: _Seat, run: _Run) -> None:
+        """Read what a worker sent."""
+        if not seat.slots:
+            seat.slots, seat.event = self._ray.get(seat.event), None
+            return
+        sent = next(seat.event, None)
+        if sent is None:
+            # Jobs that came as it was about to end lie there still.
+            seat.event = seat.actor.play.remote([]) if seat.jobs else None
+            return
+        rollout: Rollout = self._ray.get(sent)
+        del seat.jobs[rollout.index]
+        run.done.append(rollout)
+        self._barren = 0
+
+    def _bury(self, seat: _Seat, run: _Run, error: Exception) -> None:
+        """Let others play the jobs of a worker that died.
+
+        Raises:
+            InfraError: So many died without an episode in between that it is no accident.
+        """
+        self._fire(seat)
+        self._barren += 1
+        if self._barren > max(DEATHS, self._count):
+            raise InfraError(f"{self._barren} workers died without playing an episode, the last so: {error}") from error
+        for index, job in seat.jobs.items():
+            run.deaths[index] += 1
+            if run.deaths[index] < DEATHS:
+                run.again.append((index, job))
+                continue
+            env = self._factories[job.env]()
+            reason = f"The worker died {DEATHS} times while it played this: {error}"
+            run.done.append(Rollout(index, job, never_played(job, bare(env).env_id, reason)))
+            env.close()
+
+
+@dataclass(eq=False)
+class _Seat:
+    """A worker, as the driver sees it."""
+
+    actor: Any
+    event: Any
+    """What to wait for: that it is ready, then the episodes it plays; None while it has nothing to do."""
+    slots: int = 0
+    """How many episodes it plays at a time; 0 until it is ready."""
+    jobs: dict[int, Job] = field(default_factory=dict)
+    """What it was given and has not played yet."""
+
+
+@dataclass
+class _Run:
+    """The state of one call of ``collect``."""
+
+    jobs: Iterator[tuple[int, Job]]
+    again: deque[tuple[int, Job]] = field(default_factory=deque)
+    """Jobs of workers that died."""
+    ahead: tuple[int, Job] | None = None
+    """Read, because it might have belonged to the group before it."""
+    done: deque[Rollout] = field(default_factory=deque)
+    deaths: Counter[int] = field(default_factory=Counter)
+    members: Counter[str] = field(default_factory=Counter)
+
+    def left(self) -> bool:
+        """Whether any job is still to be handed out."""
+        self.ahead = self.ahead or next(self.jobs, None)
+        return bool(self.again) or self.ahead is not None
+
+    def take(self) -> list[tuple[int, Job]]:
+        """The next job, with those of its group that follow it, since a worker encodes their prompt once."""
+        if self.again:
+            return [self.again.popleft()]
+        unit: list[tuple[int, Job]] = []
+        while True:
+            self.ahead = self.ahead or next(self.jobs, None)
+            if self.ahead is None or (unit and (unit[0][1].group is None or unit[0][1].group != self.ahead[1].group)):
+                return unit
+            index, job = self.ahead
+            self.ahead = None
+            if job.group is not None:
+                # Counted here: a worker sees only its own jobs.
+                job = replace(job, member=self.members[job.group])
+                self.members[job.group or ""] += 1
+            unit.append((index, job))
+
+
+class _Worker:
+    """The actor: an agent and a collector. ``add`` may be called while ``play`` runs."""
+
+    def __init__(self, recipe: tuple[Factories, Callable[[], Agent], int | None]) -> None:
+        self._recipe = recipe
+        self._inbox: deque[tuple[int, Job]] = deque()
+
+    def open(self) -> int:
+        """Make the agent; return how many episodes are played at a time."""
+        factories, agent_factory, n_envs = self._recipe
+        agent = agent_factory()
+        self._collector = Collector(factories, agent, agent.parallel if n_envs is None else n_envs)
+        return self._collector.n_envs
+
+    def add(self, unit: Sequence[tuple[int, Job]]) -> None:
+        """Take further jobs."""
+        self._inbox.extend(unit)
+
+    def play(self, unit: Sequence[tuple[int, Job]]) -> Iterator[Rollout]:
+        """Play these jobs and those added meanwhile; yield each episode with the driver's index."""
+        self.add(unit)
+        inbox = _Inbox(self._inbox)
+        for rollout in self._collector.collect(inbox):
+            yield replace(rollout, index=inbox.indices[rollout.index])
+
+
+class _Inbox:
+    """Jobs as they come. Not at an end for good when it is empty: a collector that asks later finds later ones."""
+
+    def __init__(self, waiting: deque[tuple[int, Job]]) -> None:
+        self.indices: list[int] = []
+        self._waiting = waiting
+
+    def __iter__(self) -> _Inbox:
+        return self
+
+    def __next__(self) -> Job:
+        if not self._waiting:
+            raise StopIteration
+        index, job = self._waiting.popleft()
+        self.indices.append(index)
+        return job
+
+
+def _connect(ray: Any, address: str) -> bool:
+    """Join the cluster, unless this process has; return whether to leave it at the end.
+
+    Raises:
+        UsageError: There is none.
+    """
+    if ray.is_initialized():
+        return False
+    options = {"include_dashboard": False} if address == "local" else {}
+    try:
+        if address not in ("auto", "local"):
+            host, _, port = address.rpartition(":")
+            socket.create_connection((host, int(port)), _CONNECT_SECONDS).close()  # Ray itself would wait for minutes
+        ray.init(address=address, logging_level="warning", **options)
+    except (OSError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
+        raise UsageError(
+            f"There is no Ray cluster at `{address}` ({error}). Start one with `ray start --head` and give HOST:6379, "
+            "or give `local`."
+        ) from error
+    return True

@@ -37,6 +37,8 @@ class Job:
     """Members of one group must start with the same first observation."""
     env: str = ""
     """Which of the collector's environments to play in; empty if it has one kind."""
+    member: int | None = None
+    """The place in the group; None counts."""
 
 
 @dataclass(frozen=True)
@@ -147,8 +149,9 @@ class Collector:
 
     def _start(self, run: _Run, index: int, job: Job) -> None:
         env = self._take(index, job)
-        member = 0 if job.group is None else run.members[job.group]
-        if job.group is not None:
+        member = job.member or 0
+        if job.group is not None and job.member is None:
+            member = run.members[job.group]
             run.members[job.group] += 1
         seed = int(np.random.SeedSequence([job.seed, member]).generate_state(1)[0])
         self._episodes += 1
@@ -157,7 +160,7 @@ class Collector:
         try:
             observation, _ = episode.env.reset(seed=job.seed, options={"task": job.task})
         except InfraError as error:
-            self._finish(run, episode, _never_started(episode, str(error)))
+            self._finish(run, episode, never_played(job, bare(env).env_id, str(error)))
             return
         if job.group is not None:
             digest = observation_digest(observation)
@@ -242,18 +245,24 @@ class Collector:
         return self.agent.finish(episode.key)
 
 
+def episode_seeds(seed: int, n: int, repeat: int = 0) -> list[int]:
+    """Seeds of the first ``n`` episodes of a repeat; the i-th depends on ``(seed, i, repeat)`` alone."""
+    return [int(np.random.SeedSequence([seed, position, repeat]).generate_state(1)[0]) for position in range(n)]
+
+
 def task_name(task: int | str | Task) -> str:
     """A job's task in a word."""
     return task.id if isinstance(task, Task) else str(task)
 
 
-def _never_started(episode: _Episode, error: str) -> Trajectory:
-    task = episode.job.task
+def never_played(job: Job, env_id: str, error: str) -> Trajectory:
+    """The void episode of a job that could not begin."""
+    task = job.task
     return Trajectory(
-        env_id=bare(episode.env).env_id,
+        env_id=env_id,
         env_kwargs={},
         task=task if isinstance(task, Task) else Task(id=task_name(task), family="", prompt=""),
-        seed=episode.job.seed,
+        seed=job.seed,
         dialect="",
         messages=(),
         steps=(),

@@ -25,7 +25,8 @@ from adagym.algos.optim import OptimConfig
 from adagym.algos.sft import SFTConfig, tokenise, train
 from adagym.envs.vsp_navigation import VSPNavigation
 from adagym.errors import require
-from adagym.integrations.trl import content, prepare, rewards, rows, trl_environment
+from adagym.integrations.blocks import content
+from adagym.integrations.trl import prepare, rewards, rows, trl_environment
 from adagym.policies.sampler import SamplerConfig
 from adagym.policies.tiny import load_tiny
 from adagym.types import Message

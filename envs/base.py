@@ -320,7 +320,10 @@ class ToolEnv(gym.Env[Observation, str]):
     def _accepts(self, call: ToolCall) -> bool:
         if self._episode is None:
             return False
-        check = self._executor.run(call, self._episode.images, self._episode.video).check
+        try:
+            check = self._executor.run(call, self._episode.images, self._episode.video).check
+        except InfraError:
+            return True  # the call was fit to reach the tool; sampling voids no episode
         return set(check.valid) == set(check.given)
 
     def _respond(self, episode: Episode, parsed: ParsedAction) -> tuple[ToolResult | None, Observation]:

@@ -76,7 +76,7 @@ class GUIQA(ToolEnv):
     | Argument | Type | Default | Meaning |
     |---|---|---|---|
     | `tasks` | str, sequence of `Task` | None | `gui:kinds=cell-where`, `gui:DIR`, `guichat:DIR`; None is `gui` |
-    | `tools` | sequence of str | None | tools offered; None offers `OCR`, `Crop`, `Point` |
+    | `tools` | str or sequence of str | None | tools offered; None offers `OCR`, `Crop`, `Point` |
     | `dialect` | str | `"adareasoner"` | how calls and answers are written |
     | `reward` | str | `"tool_grpo"` | preset that scores the finished episode |
     | `max_turns` | int | 10 | actions before truncation |

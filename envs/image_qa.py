@@ -77,7 +77,7 @@ class ImageQA(ToolEnv):
     | Argument | Type | Default | Meaning |
     |---|---|---|---|
     | `tasks` | str, sequence of `Task` | None | such as `images:pictures=6` or `mme:DIR`; None is `images` |
-    | `tools` | sequence of str | None | None offers `crop_image`, `PathTracer`, `Point`, `OCR` |
+    | `tools` | str or sequence of str | None | None offers `crop_image`, `PathTracer`, `Point`, `OCR` |
     | `dialect` | str | `"adareasoner"` | how calls and answers are written |
     | `reward` | str | `"tool_grpo"` | preset that scores the finished episode |
     | `max_turns` | int | 10 | actions before truncation |

@@ -75,7 +75,7 @@ class Jigsaw(ToolEnv):
     | Argument | Type | Default | Meaning |
     |---|---|---|---|
     | `tasks` | str, sequence of `Task` | None | such as `jigsaw:split=train` or `jigsaw:DIR`; None is `jigsaw` |
-    | `tools` | sequence of str | None | tools offered; None offers `DetectBlackArea`, `InsertImage`, `Crop` |
+    | `tools` | str or sequence of str | None | tools offered; None offers `DetectBlackArea`, `InsertImage`, `Crop` |
     | `dialect` | str | `"adareasoner"` | how calls and answers are written |
     | `reward` | str | `"tool_grpo"` | preset that scores the finished episode |
     | `max_turns` | int | 10 | actions before truncation |

@@ -87,7 +87,7 @@ class VideoQA(ToolEnv):
     |---|---|---|---|
     | `tasks` | str, sequence of `Task` | None | such as `video:kinds=when-path`; None is `video` |
     | `frames` | str, int | 64 | shown at first: `8`, `fps=1`, or `most=32,fps=0.5,pixels=100000` |
-    | `tools` | sequence of str | None | tools offered; None offers the four above |
+    | `tools` | str or sequence of str | None | tools offered; None offers the four above |
     | `dialect` | str | `"adareasoner"` | how calls and answers are written |
     | `reward` | str | `"tool_grpo"` | preset that scores the finished episode |
     | `max_turns` | int | 10 | actions before truncation |

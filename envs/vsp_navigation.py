@@ -67,7 +67,7 @@ class VSPNavigation(ToolEnv):
     | Argument | Type | Default | Meaning |
     |---|---|---|---|
     | `tasks` | str, sequence of `Task` | None | `vsp-generated:sides=4-6` or `vsp:DIR`; None: `vsp-generated` |
-    | `tools` | sequence of str | None | tools offered; None offers `Point`, `Draw2DPath`, `AStar` |
+    | `tools` | str or sequence of str | None | tools offered; None offers `Point`, `Draw2DPath`, `AStar` |
     | `dialect` | str | `"adareasoner"` | how calls and answers are written |
     | `reward` | str | `"tool_grpo"` | preset that scores the finished episode |
     | `max_turns` | int | 10 | actions before truncation |

@@ -66,7 +66,7 @@ class VSPVerification(ToolEnv):
     | Argument | Type | Default | Meaning |
     |---|---|---|---|
     | `tasks` | str, sequence of `Task` | None | such as `vsp-generated:sides=5` or `vsp:DIR`; None is `vsp-generated` |
-    | `tools` | sequence of str | None | tools offered; None offers `Point`, `Draw2DPath`, `AStar` |
+    | `tools` | str or sequence of str | None | tools offered; None offers `Point`, `Draw2DPath`, `AStar` |
     | `dialect` | str | `"adareasoner"` | how calls and answers are written |
     | `reward` | str | `"tool_grpo"` | preset that scores the finished episode |
     | `max_turns` | int | 10 | actions before truncation |

@@ -76,7 +76,7 @@ class VStar(ToolEnv):
     | Argument | Type | Default | Meaning |
     |---|---|---|---|
     | `tasks` | str, sequence of `Task` | None | such as `vstar:side=7680` or `hr-bench:DIR`; None is `vstar` |
-    | `tools` | sequence of str | None | tools offered; None offers `Point`, `Crop`, `OCR` |
+    | `tools` | str or sequence of str | None | tools offered; None offers `Point`, `Crop`, `OCR` |
     | `dialect` | str | `"adareasoner"` | how calls and answers are written |
     | `reward` | str | `"tool_grpo"` | preset that scores the finished episode |
     | `max_turns` | int | 10 | actions before truncation |

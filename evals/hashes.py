@@ -11,7 +11,7 @@ from adagym.digest import DIGEST_CHARS
 from adagym.envs.base import ToolEnv
 from adagym.protocol import DIALECTS
 from adagym.protocol.base import function_schema
-from adagym.tools.executor import Executor
+from adagym.tools.backends.offer import Offer
 from adagym.types import Task
 
 
@@ -28,9 +28,9 @@ def run_hashes(env: ToolEnv, env_kwargs: Mapping[str, Any], tasks: Sequence[Task
         tools' own names (adaptive names follow from these and the seed). ``tasks``: of ids, prompts, options and
         answers, in order; pictures and videos are not in it.
     """
-    given = env_kwargs.get("tools")
-    sets = {tuple(_offered(env, given, task)) for task in tasks}
-    specs = [Executor(names).specs for names in sorted(sets)]
+    offer = Offer.of(env_kwargs.get("tools"))
+    sets = {_own(env, task) if offer.names is None else offer.names for task in tasks}
+    specs = [offer.backend.runner(names).specs for names in sorted(sets)]
     dialect = DIALECTS.load(env.action_space.dialect)
     prompts = [dialect.system_prompt(tools, env_kwargs.get("prompt", "full")) for tools in specs]
     return {
@@ -48,7 +48,5 @@ def digest(values: Iterable[Any]) -> str:
     return content.hexdigest()[:DIGEST_CHARS]
 
 
-def _offered(env: ToolEnv, given: Sequence[str] | None, task: Task) -> Sequence[str]:
-    if given is not None:
-        return given
-    return env.default_tools if task.tool_names is None else task.tool_names
+def _own(env: ToolEnv, task: Task) -> tuple[str, ...]:
+    return tuple(env.default_tools if task.tool_names is None else task.tool_names)

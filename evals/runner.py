@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from itertools import takewhile
 from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
-
 from adagym.agents.base import Agent
-from adagym.algos.collect import Collector, Job, Rollout
+from adagym.algos.cluster import Cluster, RayCollector
+from adagym.algos.collect import Collector, Job, Rollout, episode_seeds
 from adagym.envs import ENVS
 from adagym.envs.base import ToolEnv
 from adagym.envs.tasks import load_tasks
@@ -86,6 +86,7 @@ def evaluate(
     retries: int = RETRIES,
     budget: Budget | None = None,
     agent: Agent | None = None,
+    cluster: Cluster | None = None,
     on_episode: OnEpisode | None = None,
 ) -> dict[str, Any]:
     """Play the tasks and write the run folder.
@@ -95,10 +96,13 @@ def evaluate(
         out: The run folder.
         resume: Go on with a run that was stopped: episodes already in the folder are kept, and those that an
             infrastructure failure voided are played again.
-        n_envs: How many episodes run at a time, None for what suits the agent; does not change the results.
+        n_envs: How many episodes run at a time (of each worker of a cluster), None for what suits the agent; does not
+            change the results.
         retries: How often an episode that infrastructure voids is played again before it counts as failed.
         budget: What the run may spend; None for no limit.
         agent: Who plays, if it is there already; the caller closes it. None makes the one that the config names.
+        cluster: A Ray cluster to play on, where each worker makes an agent of its own and ``agent`` is not used; None
+            plays here.
         on_episode: Called with each episode's facts, kept ones included, and the number of all episodes.
 
     Returns:
@@ -123,25 +127,25 @@ def evaluate(
     env.close()
     told = {"versions": versions(), "hashes": hashes}
     check_folder(out, {**asdict(config), **told}, EPISODES, resume, told=("versions",))
-    player = make_agent(config.agent) if agent is None else agent
     run = _Run(out, _jobs(config, tasks), budget or Budget(), retries)
+    player = agent
     try:
-        collector = Collector(make_env, player, player.parallel if n_envs is None else n_envs)
+        collector: Collector | RayCollector
+        if cluster is None:
+            player = make_agent(config.agent) if agent is None else agent
+            collector = Collector(make_env, player, player.parallel if n_envs is None else n_envs)
+        else:
+            collector = RayCollector(make_env, partial(make_agent, config.agent), cluster, n_envs)
         write_json(out / CONFIG, {**asdict(config), **told})
         for episode in _all(collector, run):
             if on_episode is not None:
                 on_episode(episode, len(run.jobs))
     finally:
-        if agent is None:
+        if player is not None and agent is None:
             player.close()
     summary = {**_figures(run, config.seed), **told, "config": asdict(config)}
     write_json(out / SUMMARY, summary)
     return summary
-
-
-def episode_seeds(seed: int, n: int, repeat: int = 0) -> list[int]:
-    """Seeds of the first ``n`` episodes of a repeat; the i-th depends on ``(seed, i, repeat)`` alone."""
-    return [int(np.random.SeedSequence([seed, position, repeat]).generate_state(1)[0]) for position in range(n)]
 
 
 def _jobs(config: EvalConfig, tasks: Sequence[Task]) -> dict[Key, Job]:
@@ -173,7 +177,7 @@ def _tasks(env_class: type[ToolEnv], config: EvalConfig) -> Sequence[Task]:
     return tasks
 
 
-def _all(collector: Collector, run: _Run) -> Iterator[EpisodeFacts]:
+def _all(collector: Collector | RayCollector, run: _Run) -> Iterator[EpisodeFacts]:
     """The episodes of a stopped run that need not be played again, then the others as they end."""
     kept, run.used, run.voided = keep_finished(run.out, run.jobs.__contains__)
     for key, episode in kept.items():
@@ -193,7 +197,7 @@ def _all(collector: Collector, run: _Run) -> Iterator[EpisodeFacts]:
         collector.close()
 
 
-def _played(collector: Collector, run: _Run) -> Iterator[Rollout]:
+def _played(collector: Collector | RayCollector, run: _Run) -> Iterator[Rollout]:
     """Play what is left, then again what infrastructure voided, as often as is asked for."""
     left = [job for key, job in run.jobs.items() if key not in run.episodes]
     for attempt in range(run.retries + 1):

@@ -8,11 +8,11 @@ import numpy as np
 
 import adagym  # noqa: F401  (registers the environments)
 
-WIDTH, TURNS = 3, 3
+WIDTH, TURNS = 4, 4
 
 env = gym.make("adagym/VSPNavigation-v0", tasks="vsp-generated:sides=3,n=10", max_turns=TURNS).unwrapped
 env.reset(seed=0, options={"task": 4})
-env.action_space.seed(0)
+env.action_space.seed(1)
 
 leaves, open_nodes, steps = [], [env.snapshot()], 0
 while open_nodes:

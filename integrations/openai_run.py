@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import os
+import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -22,12 +23,11 @@ from typing import Any, cast
 from adagym.agents.endpoint import URL, Endpoint
 from adagym.agents.openai import OpenAIAgent, OpenAIConfig
 from adagym.agents.transport import LONGEST_REPLY, Answer, Cancelled, Sender, Transport, TransportError
-from adagym.algos.collect import Collector, Job, Rollout
+from adagym.algos.collect import Collector, Job, Rollout, episode_seeds
 from adagym.envs import ENVS
 from adagym.envs.base import ToolEnv
 from adagym.envs.tasks import load_tasks
 from adagym.errors import InfraError, UsageError
-from adagym.evals.runner import episode_seeds
 from adagym.types import Trajectory
 
 Row = Mapping[str, Any]
@@ -41,7 +41,7 @@ class Requests:
     model: str = "default"
     """Name of the model there; trainers ignore it or give it."""
     config: OpenAIConfig = field(default_factory=lambda: OpenAIConfig(temperature=None, seeds=False))
-    """Sampling is left to the endpoint. Without ``seeds``: members of a group share the row, and must not share these."""
+    """Sampling is the endpoint's, and without seeds: members of a group share the row, and must not sample the same."""
     timeout: float = 600.0
     """Seconds for one request."""
     retries: int = 0
@@ -111,7 +111,9 @@ async def play(
     asked = requests or Requests()
     url = os.environ.get(URL, "") if base_url is None else base_url
     if not url.startswith(("http://", "https://")):
-        raise UsageError(f"The endpoint's address is http://... or https://..., not `{url}`; give base_url or set {URL}.")
+        raise UsageError(
+            f"An endpoint's address is http://... or https://..., not `{url}`; give base_url or set {URL}."
+        )
     loop = asyncio.get_running_loop()
 
     def connect(address: str, headers: Mapping[str, str]) -> Sender:
@@ -186,24 +188,22 @@ def _tasks(spec: str, family: str) -> Any:
 class _Lent:
     """Sends a thread's requests through the trainer's client, in the trainer's event loop."""
 
-    def __init__(
-        self, client: Any, loop: asyncio.AbstractEventLoop, address: str, headers: Mapping[str, str]
-    ) -> None:
+    def __init__(self, client: Any, loop: asyncio.AbstractEventLoop, address: str, headers: Mapping[str, str]) -> None:
         self._client = client
         self._loop = loop
         self._address = address
         self._headers = dict(headers)
         self._sent: concurrent.futures.Future[Any] | None = None
-        self._closed = False
+        self._closed = threading.Event()
 
     def post(self, body: bytes, timeout: float) -> Answer:
         """See :meth:`adagym.agents.transport.Transport.post`."""
-        if self._closed:
+        if self._closed.is_set():
             raise Cancelled("The client was closed.")
         try:
             request = self._client.post(self._address, content=body, headers=self._headers, timeout=timeout)
             sent = self._sent = asyncio.run_coroutine_threadsafe(request, self._loop)
-            if self._closed:  # meanwhile
+            if self._closed.is_set():  # meanwhile
                 sent.cancel()
             response = sent.result(timeout)
         except concurrent.futures.CancelledError as error:
@@ -212,13 +212,15 @@ class _Lent:
             sent.cancel()
             raise TransportError("timeout", f"No complete reply came within {timeout:g} seconds.") from error
         except Exception as error:  # whatever the client's library raises, the request failed
-            raise TransportError("connection", f"The trainer's client failed ({type(error).__name__}: {error}).") from error
+            raise TransportError(
+                "connection", f"The trainer's client failed ({type(error).__name__}: {error})."
+            ) from error
         if len(response.content) > LONGEST_REPLY:
             raise TransportError("too_large", f"The reply is longer than {LONGEST_REPLY} bytes.", passing=False)
         return Answer(response.status_code, dict(response.headers), response.content)
 
     def close(self) -> None:
         """Break off the request in flight."""
-        self._closed = True
+        self._closed.set()
         if self._sent is not None:
             self._sent.cancel()

@@ -18,21 +18,20 @@ TRL reads the calls; what it cannot read it takes for the answer.
 from __future__ import annotations
 
 import inspect
-import itertools
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal, cast
 
 import numpy as np
-from PIL import Image
 
 from adagym.agents.openai_messages import NATIVE
 from adagym.envs import ENVS
 from adagym.envs.base import ToolEnv
 from adagym.envs.episode import VOID_TEXT
 from adagym.errors import UsageError, require
+from adagym.integrations.blocks import Content, content, harmless, text_block
 from adagym.protocol import DIALECTS
-from adagym.types import Block, ImageBlock, Message, TextBlock, ToolCall, ToolSpec, Trajectory
+from adagym.types import Message, TextBlock, ToolCall, ToolSpec, Trajectory
 
 TURN = "turn"
 """The method that takes a whole turn."""
@@ -41,7 +40,8 @@ TEMPLATE = """{%- for message in messages -%}
 {%- set wrapped = message.role == 'tool' and message.name != 'turn' -%}
 {{- '<|im_start|>' + ('user' if message.role == 'tool' else message.role) + '\\n' -}}
 {{- '<tool_response>\\n' if wrapped else '' -}}
-{%- for block in message.content -%}
+{{- message.content if message.content is string else '' -}}
+{%- for block in message.content if block is mapping -%}
 {{- '<|vision_start|><|image_pad|><|vision_end|>' if block.type == 'image' else block.text -}}
 {%- endfor -%}
 {%- for call in message.tool_calls or [] -%}
@@ -57,8 +57,6 @@ out TRL's own list of tools, since the environment's system prompt explains them
 marks, for not all dialects have them. For models of the Qwen2-VL, Qwen2.5-VL and Qwen3-VL families."""
 
 Turns = Literal["whole", "calls"]
-Content = list[dict[str, Any]]
-"""Text and pictures as transformers' templates take them."""
 
 _TYPES: Mapping[str, Any] = {"string": str, "integer": int, "number": float, "boolean": bool}
 _OVER = "The episode is over."
@@ -127,7 +125,7 @@ class _WholeTurns(TRLEnvironment):
         shown: Content = []
         for message in self._play(text):
             before, after = ("<tool_response>\n", "\n</tool_response>") if message.role == "tool" else ("", "")
-            shown += [*_text(before), *content(message.content), *_text(after)]
+            shown += [*text_block(before), *content(message.content), *text_block(after)]
         return shown
 
 
@@ -182,7 +180,7 @@ def rows(environment: type[TRLEnvironment], n: int | None = None, seed: int = 0)
     for index in range(count):
         own = int(np.random.SeedSequence([seed, index, 0]).generate_state(1)[0])
         env.reset(seed=own, options={"task": index})
-        system = {"role": "system", "content": _harmless(env.messages[0].text)}
+        system = {"role": "system", "content": harmless(env.messages[0].text)}
         # TRL adds what `reset` returns to the last message.
         made.append({"prompt": [system, {"role": "user", "content": ""}], "index": index, "seed": own})
     env.close()
@@ -275,19 +273,6 @@ def play(
     return shown, player._finish(completion)
 
 
-def content(blocks: Sequence[Block]) -> Content:
-    """The blocks of a message in transformers' form, pictures as ``PIL`` images."""
-    made: Content = []
-    # Neighbouring texts are joined first: a control token could stand across their border.
-    for is_image, group in itertools.groupby(blocks, lambda block: isinstance(block, ImageBlock)):
-        if is_image:
-            pictures = (block.image for block in group if isinstance(block, ImageBlock))
-            made += [{"type": "image", "image": Image.fromarray(picture)} for picture in pictures]
-        else:
-            made += _text(_harmless("".join(block.text for block in group if isinstance(block, TextBlock))))
-    return made
-
-
 def tool_method(tool: ToolSpec) -> Callable[..., Content]:
     """A method that calls the tool, with the signature and docstring from which TRL makes the tool's schema.
 
@@ -315,15 +300,6 @@ def tool_method(tool: ToolSpec) -> Callable[..., Content]:
     method.__doc__ = "\n".join([tool.description, "", "Args:", *described])
     method.__signature__ = inspect.Signature([itself, *parameters])  # type: ignore[attr-defined]  # read by inspect
     return method
-
-
-def _text(text: str) -> Content:
-    return [{"type": "text", "text": text}] if text else []
-
-
-def _harmless(text: str) -> str:
-    """Break control tokens such as ``<|image_pad|>`` that stand in a text, as ``adagym.policies.chat`` does."""
-    return text.replace("<|", "< |")
 
 
 def _annotation(schema: Mapping[str, Any]) -> Any:

@@ -8,7 +8,18 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = {"cv2", "jax", "matplotlib", "pandas", "pygame", "tensorboard", "torch", "torchvision", "transformers"}
+HEAVY = {
+    "cv2",
+    "jax",
+    "matplotlib",
+    "pandas",
+    "pygame",
+    "tensorboard",
+    "textual",
+    "torch",
+    "torchvision",
+    "transformers",
+}
 BARE = {"agents", "algos", "envs", "evals", "integrations", "policies", "rewards", "tools"}
 
 

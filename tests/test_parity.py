@@ -1,4 +1,4 @@
-"""The parity kit: what it draws, what it finds, and that vector environments, forks and replays agree with plain steps."""
+"""The parity kit: what it draws and finds, and that vector environments and forks agree with plain steps."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from adagym.digest import observation_digest
-from adagym.envs.vector import ToolVectorEnv
+from adagym.envs.vector import ToolVectorEnv, Workers
 from adagym.testing.parity import FAMILIES, Difference, Script, Shown, compare, make, play_env, scripts, table
 
 
@@ -20,7 +20,7 @@ def drawn() -> list[Script]:
     return scripts(per_family=4, seed=3)
 
 
-def play_vector(played: Sequence[Script], workers: str) -> list[list[Shown]]:
+def play_vector(played: Sequence[Script], workers: Workers) -> list[list[Shown]]:
     """One environment of a vector per script, those of a family in step with each other."""
     shown: dict[int, list[Shown]] = {}
     for family in FAMILIES:
@@ -77,7 +77,7 @@ def test_scripts_hold_what_they_should(drawn: list[Script]) -> None:
 
 
 @pytest.mark.parametrize("workers", ["inline", "threads"])
-def test_vector_environments_agree(drawn: list[Script], workers: str) -> None:
+def test_vector_environments_agree(drawn: list[Script], workers: Workers) -> None:
     report = compare(workers, functools.partial(play_vector, workers=workers), drawn)
     assert not report.differences, report.differences[0]
     assert report.turns > report.episodes

@@ -51,6 +51,8 @@ class Tool:
     function: Callable[..., ToolOutput]
     online: bool = False
     """Whether AdaReasoner ran it as a server (its released reward scored those by another rule)."""
+    slow: bool = False
+    """Whether a call may take so long that what came of it is worth remembering."""
 
     @property
     def spec(self) -> ToolSpec:
@@ -61,7 +63,7 @@ class Tool:
         return ToolSpec(self.name, self.description, schema)
 
     @classmethod
-    def of(cls, function: Callable[..., ToolOutput], name: str, *, online: bool = False) -> Tool:
+    def of(cls, function: Callable[..., ToolOutput], name: str, *, online: bool = False, slow: bool = False) -> Tool:
         """Derive a tool from a function's signature and Google-style docstring.
 
         Raises:
@@ -84,7 +86,7 @@ class Tool:
             required = parameter.default is inspect.Parameter.empty
             default = None if required else parameter.default
             parameters.append(Parameter(parameter.name, kind, arguments[parameter.name], required, default))
-        return cls(name, description, tuple(parameters), function, online)
+        return cls(name, description, tuple(parameters), function, online, slow)
 
 
 def _kind(hint: Any) -> Kind | None:

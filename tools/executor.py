@@ -10,7 +10,7 @@ from typing import Any
 from adagym.errors import ErrorCode, InfraError, ToolError, UsageError
 from adagym.tools import TOOLS
 from adagym.tools.base import Parameter, Tool, ToolOutput
-from adagym.tools.values import Media
+from adagym.tools.values import Media, plain
 from adagym.types import Array, CallCheck, ToolCall, ToolResult, ToolSpec
 from adagym.video import ShownVideo
 
@@ -54,7 +54,7 @@ class Executor:
         tool = self._tools.get(call.name)
         if tool is None:
             offered = ", ".join(self._tools) or "none"
-            shown = call.name[:80]
+            shown = plain(call.name[:80])
             message = f"There is no tool named {shown!r}. The tools are: {offered}."
             return ToolResult(shown, "failed", message, ErrorCode.TOOL_NOT_FOUND, check=_checked(None, call, ()))
         arguments, valid, failure = _read_arguments(tool, call.arguments, Media(images, video))
@@ -130,7 +130,7 @@ def _wrong_names(tool: Tool, given: Mapping[str, Any]) -> _Failure | None:
     names = {item.name for item in tool.parameters}
     unknown = [name for name in given if name not in names]
     if unknown:
-        shown = ", ".join(name[:40] for name in unknown[:5])
+        shown = ", ".join(plain(name[:40]) for name in unknown[:5])
         return _Failure(f"Unknown parameters: {shown}. Expected: {expected}.", ErrorCode.INVALID_PARAMETERS)
     return None
 

@@ -76,4 +76,4 @@ def _threads() -> int:
     return int(text)
 
 
-OCR = Tool.of(ocr, "OCR", online=True)
+OCR = Tool.of(ocr, "OCR", online=True, slow=True)

@@ -30,4 +30,4 @@ def point(image: ImageArg, description: str) -> ToolOutput:
     return ToolOutput(data, (draw_stars(image, points),))
 
 
-POINT = Tool.of(point, "Point", online=True)
+POINT = Tool.of(point, "Point", online=True, slow=True)

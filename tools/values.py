@@ -68,7 +68,12 @@ def show(value: object) -> str:
         text = json.dumps(value, ensure_ascii=False, default=repr)
     except RecursionError:  # reading JSON bears slightly deeper nesting than writing it
         return "a deeply nested value"
-    return text[:80].encode(errors="replace").decode()
+    return plain(text[:80])
+
+
+def plain(text: str) -> str:
+    """A text that can be encoded: a question mark for each lone surrogate, which JSON can express and files cannot."""
+    return text.encode(errors="replace").decode()
 
 
 def _read_image(value: Any, media: Media) -> Array:

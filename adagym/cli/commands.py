@@ -34,6 +34,7 @@ class Command(Protocol):
 COMMANDS: Registry[type[Command]] = Registry("command")
 COMMANDS.register("list", "adagym.cli.list:List", summary="everything registered: envs, tools, rewards, agents, ...")
 COMMANDS.register("play", "adagym.cli.play:Play", summary="play an environment yourself, in the terminal")
+COMMANDS.register("inspect", "adagym.cli.inspect:Inspect", summary="show a task: question, pictures, answer, tools")
 COMMANDS.register("eval", "adagym.cli.eval:Eval", summary="play tasks with an agent and measure how it did")
 COMMANDS.register("compare", "adagym.cli.compare:Compare", summary="two runs, task by task: is one better?")
 COMMANDS.register("judge", "adagym.cli.judge:Judge", summary="have a model judge what no rule settles in a run")

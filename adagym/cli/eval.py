@@ -52,6 +52,12 @@ class Eval:
     """Play an episode that infrastructure voided so often again before it counts as an infrastructure failure."""
     n_envs: int | None = None
     """How many episodes run at a time. Default: what suits the agent."""
+    ray: str | None = None
+    """Play on a Ray cluster: HOST:6379, auto, or local; each worker has an agent of its own. Not with --suite."""
+    ray_workers: int | None = None
+    """How many workers, of one CPU each. Default: one per CPU of the cluster."""
+    ray_gpus: float = 0.0
+    """GPUs of each worker."""
     protocol: str | None = None
     """Set the next six options as a paper does: adareasoner, adatooler-v or direct; those given change it."""
     dialect: str | None = None
@@ -63,7 +69,8 @@ class Eval:
     reward: str | None = None
     """Preset that scores the episodes; `adagym list presets` shows them. Default: tool_grpo."""
     tools: str | None = None
-    """Tools offered, joined by commas; none for no tools. Default: the environment's."""
+    """Tools offered, joined by commas, or none; or where they run, such as workers (docs/executors.md). Default: the
+    environment's, run in this process."""
     frames: str | None = None
     """Frames shown of a video, such as 8, fps=1 or most=32,pixels=100000. Default: the environment's."""
     adaptive: str | None = None
@@ -87,7 +94,11 @@ class Eval:
             from adagym.evals.judging import JudgeConfig
 
             JudgeConfig(self.judge)  # a mistake shows before anything is played
+        if self.ray is None and (self.ray_workers is not None or self.ray_gpus):
+            raise UsageError("--ray-workers and --ray-gpus belong to --ray ADDRESS.")
         if self.suite is not None:
+            if self.ray is not None:
+                raise UsageError("A suite is played on one machine; play its benchmarks one by one with --ray.")
             from adagym.cli.suite import run_suite
 
             return run_suite(self)
@@ -101,11 +112,13 @@ class Eval:
         from rich.console import Console
         from rich.table import Table
 
+        from adagym.algos.cluster import Cluster
         from adagym.cli.tally import Tally, judge_run, say, tell_stop
         from adagym.evals.runner import evaluate
         from adagym.evals.table import rows
 
         config, console = self.config(), Console()
+        cluster = None if self.ray is None else Cluster(self.ray, self.ray_workers, self.ray_gpus)
         with Tally(console) as tally:
             summary = evaluate(
                 config,
@@ -114,6 +127,7 @@ class Eval:
                 n_envs=self.n_envs,
                 retries=self.retries,
                 budget=self.budget(),
+                cluster=cluster,
                 on_episode=tally.add,
             )
         table = Table("figure", "value", title=f"{self.agent} on {self.env}")
@@ -153,7 +167,10 @@ class Eval:
         names = ("dialect", "prompt", "max_turns", "reward", "frames", "adaptive")
         given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
         if self.tools is not None:
-            given["tools"] = [] if self.tools == "none" else self.tools.split(",")
+            from adagym.tools.backends.offer import is_backend
+
+            elsewhere = is_backend(self.tools)
+            given["tools"] = self.tools if elsewhere else [] if self.tools == "none" else self.tools.split(",")
         return given
 
     def budget(self) -> Budget:

@@ -35,8 +35,9 @@ class ServeTools:
     """Further host names by which clients reach this server."""
     token_file: Path | None = None
     """A file with the token that clients must send; or set ADAGYM_TOOLS_TOKEN."""
-    backend: str = "inline"
-    """What runs the tools, for example workers:count=2,seconds=30."""
+    backend: str = "workers"
+    """What runs the tools (docs/executors.md), for example workers:count=4,seconds=10. With inline, a call that hangs
+    hangs for ever, and keeps its place."""
     faults: str = ""
     """Faults to inject, for example fail=0.1,seed=1: to see how clients bear them."""
     concurrency: int = 4
@@ -59,7 +60,8 @@ class ServeTools:
 
         settings = Settings(
             names=self.tools or tuple(entry.name for entry in TOOLS),
-            backend=f"faulty:{self.faults}/{self.backend}" if self.faults else self.backend,
+            backend=self.backend,
+            faults=self.faults,
             concurrency=self.concurrency,
             per_tool=dict(map(_limit, self.per_tool)),
             queue=self.queue,

@@ -155,6 +155,4 @@ def _call_key(call: ToolCall, names: Mapping[str, str]) -> tuple[str, str]:
 
 
 def _with_names(arguments: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
-    return {
-        key: names.get(value, value) if isinstance(value, str) else value for key, value in arguments.items()
-    }
+    return {key: names.get(value, value) if isinstance(value, str) else value for key, value in arguments.items()}

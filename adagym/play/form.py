@@ -16,11 +16,14 @@ from textual.widgets import Button, Input, Label, Select, Static, TextArea
 from adagym.agents.fields import Field, fields_of, fill_in
 from adagym.errors import UsageError
 from adagym.protocol import DIALECTS, Dialect
+from adagym.protocol.tags import NO_THOUGHT
 from adagym.types import Array, ParsedAction, Task, ToolSpec
 
 ANSWER, RAW = "answer", "raw text"
 """What can be done besides calling a tool; no tool has a name with a blank, or in lower case."""
 THOUGHT = "thought"
+LABEL = 16
+"""Most columns for the name of a field."""
 
 
 class ActionForm(Vertical):
@@ -44,7 +47,8 @@ class ActionForm(Vertical):
         super().__init__(id=id)
         self._tools: dict[str, ToolSpec] = {}
         self._images: list[str] = []
-        self._task: Task | None = None
+        self._sizes: dict[str, tuple[int, ...]] = {}
+        self._problem: Task | None = None
         self._dialect: Dialect = DIALECTS.load("adareasoner")
         self._field: Field | None = None
 
@@ -57,9 +61,11 @@ class ActionForm(Vertical):
         yield Static(id="about", markup=False)
 
     async def equip(self, tools: Sequence[ToolSpec], images: Mapping[str, Array], task: Task, dialect: str) -> None:
-        """Offer what can be done at this moment; what was typed stays if it still can."""
-        self._task, self._dialect, self._images = task, DIALECTS.load(dialect), list(images)
-        if {tool.name: tool for tool in tools} == self._tools:
+        """Offer what can be done at this moment; what was typed stays while the tools are the same."""
+        self._problem, self._dialect, self._images = task, DIALECTS.load(dialect), list(images)
+        self._sizes = {name: image.shape for name, image in images.items()}
+        if self._tools and {tool.name: tool for tool in tools} == self._tools:
+            self._refresh_completions()
             return
         self._tools = {tool.name: tool for tool in tools}
         await self._choose(next(iter(self._tools), ANSWER), options=True)
@@ -76,13 +82,18 @@ class ActionForm(Vertical):
             await self._choose(RAW)
             self.query_one("#raw", TextArea).text = action.text
             return
-        for name, text in {**entries, THOUGHT: action.think}.items():
+        for name, text in {**entries, THOUGHT: action.think.removeprefix(NO_THOUGHT)}.items():
             for entry in self._inputs():
                 if entry.name == name:
                     entry.value = text
 
-    def put(self, values: Sequence[int]) -> bool:
-        """Fill the current field, or the first empty one that fits, with a place; False where none does."""
+    def put(self, values: Sequence[int], picture: str) -> bool:
+        """Fill the current field, or the first empty one that fits, with a place; False where none does.
+
+        Args:
+            values: ``x, y`` or ``x1, y1, x2, y2``.
+            picture: Where it was picked; a field for a picture follows, unless it names one of the same size.
+        """
         spots = {item.name: item for item in self._fields() if item.spot in (_KINDS[len(values)])}
         entries = {entry.name: entry for entry in self._inputs() if entry.name in spots}
         current = None if self._field is None else entries.get(self._field.name)
@@ -91,8 +102,13 @@ class ActionForm(Vertical):
             return False
         text = ", ".join(map(str, values))
         if spots[entry.name].spot in ("points", "boxes"):
-            text = f"{entry.value}, [{text}]" if entry.value.strip() else f"[{text}]"
+            places = entry.value.strip()
+            places = places[1:-1] if places.startswith("[[") else places
+            text = f"{places}, [{text}]" if places else f"[{text}]"
         entry.value = text
+        for item in self._fields():
+            if item.takes_image:
+                self._follow(item.name, picture)
         return True
 
     def focus_fields(self) -> None:
@@ -139,9 +155,10 @@ class ActionForm(Vertical):
         self.post_message(self.Sent(text))
 
     def clear(self) -> None:
-        """Empty the fields after an action."""
+        """Empty the fields after an action; where a picture is asked for, it is the newest one."""
+        named = {item.name for item in self._fields() if item.takes_image and item.required}
         for entry in self._inputs():
-            entry.value = self._images[-1] if entry.value in self._images and self._images else ""
+            entry.value = self._images[-1] if entry.name in named and self._images else ""
 
     @on(Input.Changed)
     def _check(self, event: Input.Changed) -> None:
@@ -165,6 +182,17 @@ class ActionForm(Vertical):
             self._explain(self._field, "")
         elif self._shown in self._tools:
             self._say(self._tools[self._shown].description)
+
+    def _follow(self, field: str, picture: str) -> None:
+        for entry in self._inputs():
+            if entry.name == field and self._sizes.get(entry.value) != self._sizes.get(picture):
+                entry.value = picture
+
+    def _refresh_completions(self) -> None:
+        for entry in self._inputs():
+            item = next((item for item in self._fields() if item.name == entry.name), None)
+            if item is not None and item.takes_image:
+                entry.suggester = SuggestFromList(self._images, case_sensitive=False)
 
     async def _choose(self, name: str, options: bool = False) -> None:
         select = self.query_one("#action", Select)
@@ -190,7 +218,10 @@ class ActionForm(Vertical):
         else:
             rows = [self._field_row(item) for item in fields_of(self._tools[name])]
             self._say(self._tools[name].description)
-        await box.mount_all([*rows, _row(THOUGHT, [], "", "optional; kept in the transcript")])
+        await box.mount_all([*rows, _row(THOUGHT, [], "", "optional")])
+        widest = max(len(str(label.content)) for label in box.query(Label))
+        for label in box.query(Label):
+            label.styles.width = min(widest, LABEL) + 1
 
     def _field_row(self, item: Field) -> Horizontal:
         completions = item.completions(self._images)
@@ -203,7 +234,8 @@ class ActionForm(Vertical):
             self._say(problem, wrong=True)
         elif item is not None:
             choices = item.completions(self._images)
-            self._say(f"{item.description}{f' ({', '.join(choices)})' if choices else ''}")
+            known = f" ({', '.join(choices)})" if choices else ""
+            self._say(f"{item.description}{known}")
 
     def _say(self, text: str, wrong: bool = False) -> None:
         about = self.query_one("#about", Static)
@@ -220,18 +252,18 @@ class ActionForm(Vertical):
         return name == ANSWER or any(item.name == name and item.required for item in self._fields())
 
     def _choices(self) -> list[str]:
-        choices = () if self._task is None else self._task.choices
+        choices = () if self._problem is None else self._problem.choices
         return [f"{chr(ord('A') + number)} {choice}" for number, choice in enumerate(choices)]
 
     def _answers(self) -> list[str]:
-        if self._task is None:
+        if self._problem is None:
             return []
-        if self._task.answer_type == "yes_no":
+        if self._problem.answer_type == "yes_no":
             return ["Yes", "No"]
         return [choice[0] for choice in self._choices()]
 
     def _placeholder(self) -> str:
-        kind = "text" if self._task is None else self._task.answer_type
+        kind = "text" if self._problem is None else self._problem.answer_type
         return {"plan": "for example R,R,D", "yes_no": "Yes or No", "choice": "a letter"}.get(kind, kind)
 
     _shown = ANSWER

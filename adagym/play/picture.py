@@ -68,7 +68,7 @@ class PictureView(Widget, can_focus=True):
         self.image: Array = np.zeros((1, 1, 3), np.uint8)
         self.window = Window.whole(self.image)
         self.cursor = (0, 0)
-        self.anchor: tuple[int, int] | None = None
+        self.corner: tuple[int, int] | None = None
         self._drag: tuple[int, int] | None = None
         self._surface: Any = None
 
@@ -83,7 +83,7 @@ class PictureView(Widget, can_focus=True):
     def show(self, image: Array) -> None:
         """Look at another picture, all of it."""
         self.image, self.window = image, Window.whole(image)
-        self.cursor, self.anchor = (image.shape[1] // 2, image.shape[0] // 2), None
+        self.cursor, self.corner = (image.shape[1] // 2, image.shape[0] // 2), None
         self.redraw()
 
     @property
@@ -95,7 +95,7 @@ class PictureView(Widget, can_focus=True):
     @property
     def marks(self) -> Marks:
         """What is drawn over the picture: nothing unless the player is at it."""
-        return Marks(self.cursor, self.anchor) if self.has_focus or self._drag else Marks()
+        return Marks(self.cursor, self.corner) if self.has_focus or self._drag else Marks()
 
     def redraw(self) -> None:
         """Draw again, after anything has changed."""
@@ -127,7 +127,7 @@ class PictureView(Widget, can_focus=True):
 
     def on_blur(self) -> None:
         """Hide the crosshair."""
-        self.anchor = None
+        self.corner = None
         self.redraw()
 
     def action_move(self, across: int, down: int) -> None:
@@ -147,11 +147,11 @@ class PictureView(Widget, can_focus=True):
     def action_pick(self) -> None:
         """Take the place under the crosshair; of a box, first one corner and then the other."""
         if self.spot in ("box", "boxes"):
-            if self.anchor is None:
-                self.anchor = self.cursor
+            if self.corner is None:
+                self.corner = self.cursor
                 self.redraw()
                 return
-            values, self.anchor = box_between(self.anchor, self.cursor), None
+            values, self.corner = box_between(self.corner, self.cursor), None
         else:
             values = list(self.cursor)
         self.redraw()
@@ -159,9 +159,9 @@ class PictureView(Widget, can_focus=True):
 
     def action_leave(self) -> None:
         """Give up the first corner, or else the picture."""
-        if self.anchor is None:
+        if self.corner is None:
             self.post_message(self.Left())
-        self.anchor = None
+        self.corner = None
         self.redraw()
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
@@ -173,7 +173,7 @@ class PictureView(Widget, can_focus=True):
     def on_mouse_move(self, event: events.MouseMove) -> None:
         """Drag the other corner of a box."""
         if self._drag is not None:
-            self.anchor = self._drag if self.spot in ("box", "boxes") else None
+            self.corner = self._drag if self.spot in ("box", "boxes") else None
             self._move_to(*self._pixel(event))
 
     def on_mouse_up(self, event: events.MouseUp) -> None:
@@ -184,7 +184,7 @@ class PictureView(Widget, can_focus=True):
         self.release_mouse()
         self.cursor = self._pixel(event)
         if self.spot in ("box", "boxes"):
-            self.anchor = begin if begin != self.cursor else self.anchor
+            self.corner = begin if begin != self.cursor else self.corner
         self.action_pick()
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
@@ -197,8 +197,10 @@ class PictureView(Widget, can_focus=True):
         self.action_zoom(-1)
 
     def _pixel(self, event: events.MouseEvent) -> tuple[int, int]:
-        offset = event.get_content_offset_capture(self)
-        return self.window.pixel(offset.x, offset.y, self.cells)
+        offset, room, (columns, rows) = event.get_content_offset_capture(self), self.content_size, self.cells
+        # The picture is in the middle of its room.
+        column, row = offset.x - (room.width - columns) // 2, offset.y - (room.height - rows) // 2
+        return self.window.pixel(column, row, (columns, rows))
 
     def _move_to(self, x: int, y: int) -> None:
         self.cursor = min(max(x, 0), self.image.shape[1] - 1), min(max(y, 0), self.image.shape[0] - 1)
@@ -214,7 +216,7 @@ class PictureView(Widget, can_focus=True):
                 lines[y][column] = "─"
             for row in {max(y - 1, 0), min(y + 1, rows - 1)} - {y}:
                 lines[row][x] = "│"
-            if self.anchor is not None:
-                left, top = place(self.anchor, self.window, (columns, rows))
+            if self.corner is not None:
+                left, top = place(self.corner, self.window, (columns, rows))
                 lines[top][left] = "┼"
         return Text("\n".join(map("".join, lines)))

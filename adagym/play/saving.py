@@ -41,6 +41,8 @@ def open_episode(path: Path, wanted: int) -> Trajectory:
         if position == wanted:
             return trajectory
         count = position + 1
+    if not count:
+        raise UsageError(f"{path} holds no episode; give a file of saved episodes.")
     raise UsageError(f"{path} holds {count} episodes; --episode takes a number from 0 to {count - 1}, not {wanted}.")
 
 

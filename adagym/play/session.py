@@ -113,12 +113,13 @@ class Session:
         return path[::-1]
 
     def conversation(self) -> Conversation:
-        """What an agent would be handed here.
+        """What a person is handed here; its action space is not that of this moment, since people do not sample it.
 
         Raises:
             UsageError: The environment of a saved episode cannot be made.
         """
-        return conversation_at(self._arrive(), "play", turn=len(self.here.trajectory.steps))
+        conversation = conversation_at(self._prepared(), "play", turn=len(self.here.trajectory.steps))
+        return replace(conversation, messages=self.messages)
 
     def act(self, text: str) -> Node:
         """Play a turn. A turn that was played from here before is visited again.
@@ -172,18 +173,26 @@ class Session:
         if self._env is not None:
             self._env.close()
 
+    def _prepared(self) -> GymEnv:
+        """The environment, in some state of this episode; its tools are the same in all of them."""
+        if self._env is None:
+            env = self.factory()
+            beginning = self.nodes[0].trajectory
+            env.reset(seed=beginning.seed, options={"task": beginning.task})
+            self._env, self._at = env, 0
+        return self._env
+
     def _arrive(self) -> GymEnv:
         """The environment, in the state of the current moment."""
-        if self._env is None:
-            self._env = self.factory()
-        if self._at == self.here.number:
-            return self._env
-        if self.here.snapshot is not None:
-            bare(self._env).restore(self.here.snapshot)
+        env, here = self._prepared(), self.here
+        if self._at == here.number:
+            return env
+        if here.snapshot is not None:
+            bare(env).restore(here.snapshot)
         else:
-            recorded = self.here.trajectory
-            self._env.reset(seed=recorded.seed, options={"task": recorded.task})
-            for action in recorded.actions:
-                self._env.step(action)
-        self._at = self.here.number
-        return self._env
+            env.reset(seed=here.trajectory.seed, options={"task": here.trajectory.task})
+            for action in here.trajectory.actions:
+                env.step(action)
+            here.snapshot = bare(env).snapshot()
+        self._at = here.number
+        return env

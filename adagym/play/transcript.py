@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from rich.text import Text
+from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.message import Message as Signal
 from textual.widget import Widget
@@ -22,7 +24,7 @@ THUMBNAIL = (24, 8)
 class Thumbnail(Static, can_focus=True):
     """A small picture; a click, or Enter, shows it large."""
 
-    BINDINGS = [("enter", "open", "Show large")]  # noqa: RUF012  (textual declares it so)
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "open", "Show large", show=False)]
 
     class Opened(Signal):
         """The player wants to see a picture large."""
@@ -70,7 +72,7 @@ class Transcript(VerticalScroll):
             widgets = self._widgets(message)
             self._shown.append((message, widgets))
             await self.mount_all(widgets)
-        self.scroll_end(animate=False)
+        self.anchor()  # stays at the end, also when the room changes, until the player scrolls
 
     def _widgets(self, message: Message) -> list[Widget]:
         if message.role == "system":  # long, and the same in every episode

@@ -64,7 +64,12 @@ def _sizes(images: Sequence[Array]) -> str:
 
 
 def _task(task: Task) -> list[str]:
-    facts = [excerpt(task.id), f"family={task.family!r}", f"prompt={excerpt(task.prompt)}", f"images={len(task.images)}"]
+    facts = [
+        excerpt(task.id),
+        f"family={task.family!r}",
+        f"prompt={excerpt(task.prompt)}",
+        f"images={len(task.images)}",
+    ]
     facts += [f"video={excerpt(task.video)}"] if task.video is not None else []
     facts += [f"choices={len(task.choices)}"] if task.choices else []
     return [*facts, f"answer={excerpt(task.answer)}", f"split={task.split!r}"]

@@ -46,8 +46,9 @@ def sections(value: object) -> tuple[Section, ...]:
     if isinstance(value, ToolResult):
         return (Section(brief(value), (facts(value.data), *_pictures(value.images))),)
     if isinstance(value, Step):
-        shown = (value.observation["text"], *_pictures(value.observation["images"]))
-        return Section("action", (value.action,)), Section(f"observation ({call_text(value)})", shown)
+        seen = value.observation
+        shown = Section(f"observation ({call_text(value)})", (seen["text"], *_pictures(seen["images"])))
+        return Section("action", (value.action,)), shown
     if isinstance(value, ShownObservation):
         return (Section("observation", (str(value.get("text", "")), *_pictures(tuple(value.get("images", ()))))),)
     if isinstance(value, ImageBlock):

@@ -74,12 +74,8 @@ NAVIGATION: tuple[Entry, ...] = (
         {"image": "img_1", "start_point": Found(_ELF, ("points", 0)), "directions": Found(_PLAN, ("path",))},
     ),
     Answer(Found(_PLAN, ("path",))),
-    Answer("L"),
-    Answer("D"),
-    Answer("R"),
-    Answer("U"),
 )
-"""The tools of ``vsp_navigation``, the planned path as an answer, and each single move as a guess."""
+"""The tools of ``vsp_navigation``, and the planned path as the answer."""
 
 TABLES: Mapping[str, tuple[Entry, ...]] = {"vsp_navigation": NAVIGATION}
 """Tables by task family."""
@@ -107,7 +103,9 @@ class TableActions(gym.Wrapper[Observation, Any, Observation, str]):
             raise UsageError("The table has no entries; give at least one call or answer.")
         for found in (found for entry in self.table for found in _references(entry)):
             if not 0 <= found.entry < len(self.table):
-                raise UsageError(f"An entry refers to {found}, and the table's positions are 0 to {len(self.table) - 1}.")
+                raise UsageError(
+                    f"An entry refers to {found}, and the table's positions are 0 to {len(self.table) - 1}."
+                )
         self.action_space = gym.spaces.Discrete(len(self.table))
         self._results: dict[int, Mapping[str, Any]] = {}
 
@@ -144,7 +142,7 @@ class TableActions(gym.Wrapper[Observation, Any, Observation, str]):
             ResetNeeded: No episode was started.
         """
         if not self.action_space.contains(np.int64(action)):
-            raise UsageError(f"The table has {len(self.table)} entries, so actions are 0 to {len(self.table) - 1}, not {action}.")
+            raise UsageError(f"Actions are the table's positions, 0 to {len(self.table) - 1}, not {action}.")
         if self._inner.task is None:
             raise ResetNeeded("No episode is running: call `reset()` before `step()`.")
         entry = self.table[int(action)]

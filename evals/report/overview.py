@@ -96,7 +96,8 @@ def _settings(config: Mapping[str, Any]) -> str:
     tools = kwargs.get("tools")
     parts = [kwargs.get("dialect"), kwargs.get("prompt"), kwargs.get("reward")]
     parts += [f"{kwargs['max_turns']} turns"] if "max_turns" in kwargs else []
-    parts += [] if tools is None else [f"tools: {', '.join(map(str, tools)) or 'none'}"]
+    named = tools if isinstance(tools, str) else ", ".join(map(str, tools or ())) or "none"
+    parts += [] if tools is None else [f"tools: {named}"]
     return ", ".join(str(part) for part in parts if part)
 
 

@@ -10,7 +10,7 @@ import gymnasium as gym
 import pytest
 from rich.console import Console
 
-from adagym.agents.fields import describe, kind_of, read_value
+from adagym.agents.fields import Field, describe, fields_of, fill_in, kind_of, read_value
 from adagym.agents.human import HumanAgent, Quit, Undo
 from adagym.agents.seat import GymEnv, bare, conversation_at
 from adagym.errors import UsageError
@@ -202,6 +202,59 @@ def test_tools_are_described() -> None:
         describe(SPEC) == "Zoom: Look closer.\n  image (string): The picture.\n  factor (integer or null, optional): "
     )
     assert kind_of({}) == "string"
+
+
+NUMBERS = {"type": "array", "items": {"type": "number"}}
+PLACES = {
+    "point": {**NUMBERS, "minItems": 2, "maxItems": 2},
+    "box": {**NUMBERS, "minItems": 4, "maxItems": 4},
+}
+PLACES |= {f"{name}{'es' if name == 'box' else 's'}": {"type": "array", "items": PLACES[name]} for name in list(PLACES)}
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_places_are_known_by_their_schemas(name: str) -> None:
+    assert Field("x", PLACES[name], True).spot == name
+    assert Field("x", PLACES[name], True).kind == name
+    assert Field("x", NUMBERS, True).spot is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "expected"),
+    [
+        ("point", "1, 2", [1, 2]),
+        ("points", "[1, 2]", [[1, 2]]),
+        ("points", "[1, 2], [3, 4]", [[1, 2], [3, 4]]),
+        ("points", "[[1, 2], [3, 4]]", [[1, 2], [3, 4]]),
+        ("points", "[]", []),
+        ("boxes", "1, 2, 3, 4", [[1, 2, 3, 4]]),
+    ],
+)
+def test_places_are_read_with_or_without_brackets(kind: str, text: str, expected: object) -> None:
+    assert Field("x", PLACES[kind], True).read(text, ()) == expected
+
+
+def test_a_field_refuses_what_its_schema_does() -> None:
+    with pytest.raises(UsageError, match="too short"):
+        Field("x", PLACES["box"], True).read("1, 2", ())
+    with pytest.raises(UsageError, match="There is no picture 'img_9'; there is img_1, img_2"):
+        Field("image", {"type": "string"}, True).read("img_9", ("img_1", "img_2"))
+
+
+def test_completions() -> None:
+    assert Field("image", {"type": "string"}, True).completions(("img_1",)) == ["img_1"]
+    assert Field("unit", {"type": "string", "enum": ["a", "b"]}, True).completions(()) == ["a", "b"]
+    assert Field("resize", {"type": "boolean"}, False).completions(()) == ["yes", "no"]
+    assert Field("text", {"type": "string"}, True).completions(("img_1",)) == []
+
+
+def test_a_filled_form_is_a_call_or_names_its_mistake() -> None:
+    assert [item.name for item in fields_of(SPEC)] == ["image", "factor"]
+    assert fill_in(SPEC, {"image": "img_1", "factor": " "}, ["img_1"]).arguments == {"image": "img_1"}
+    with pytest.raises(UsageError, match=r"^image: fill this in; it takes string"):
+        fill_in(SPEC, {}, ["img_1"])
+    with pytest.raises(UsageError, match=r"^factor: 'x' is not of the kind"):
+        fill_in(SPEC, {"image": "img_1", "factor": "x"}, ["img_1"])
 
 
 def test_optional_fields_may_be_left_out_and_wrong_ones_are_asked_again() -> None:

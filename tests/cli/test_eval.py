@@ -56,7 +56,7 @@ def test_a_run_prints_a_table_and_replays_identically(
 
 def test_tools_can_be_chosen_or_left_out(tmp_path: Path) -> None:
     source = "vsp-generated:sides=3,n=1"
-    for tools, offered in (("none", []), ("AStar,Point", ["AStar", "Point"])):
+    for tools, offered in (("none", []), ("AStar,Point", ["AStar", "Point"]), ("inline#Point", "inline#Point")):
         run = tmp_path / tools
         assert (
             main(["eval", NAVIGATION, "--agent", "random", "--tasks", source, "--out", str(run), "--tools", tools]) == 0

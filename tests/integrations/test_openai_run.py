@@ -6,6 +6,7 @@ import asyncio
 import pickle
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import openai
@@ -97,9 +98,7 @@ def test_a_failing_endpoint_gives_no_reward(fake_endpoint: Any, data: list[dict[
 
     async def train() -> float:
         async with openai.DefaultAsyncHttpxClient(trust_env=False) as client:
-            return await run(
-                data[0], base_url=fake_endpoint.url, api_key=KEY, http_client=client if lent else None
-            )
+            return await run(data[0], base_url=fake_endpoint.url, api_key=KEY, http_client=client if lent else None)
 
     with pytest.raises(InfraError, match="http_500"):
         asyncio.run(train())
@@ -113,7 +112,9 @@ def test_a_cancelled_episode_hangs_up(fake_endpoint: Any, data: list[dict[str, A
     async def train() -> None:
         async with openai.DefaultAsyncHttpxClient(trust_env=False) as client:
             http_client = client if lent else None
-            episode = asyncio.create_task(run(data[0], base_url=fake_endpoint.url, api_key=KEY, http_client=http_client))
+            episode = asyncio.create_task(
+                run(data[0], base_url=fake_endpoint.url, api_key=KEY, http_client=http_client)
+            )
             while not fake_endpoint.requests:
                 await asyncio.sleep(0.01)
             episode.cancel()
@@ -139,3 +140,14 @@ def test_what_cannot_be_used_is_said_first(
     monkeypatch.setenv("OPENAI_BASE_URL", fake_endpoint.url)
     assert isinstance(asyncio.run(run(data[0])), float)
     assert fake_endpoint.headers[-1]["Authorization"] == "Bearer sk-secret"
+
+
+def test_the_example_of_the_page_runs(fake_endpoint: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "openai-run.md").read_text()
+    (block,) = [block.split("```")[0] for block in page.split("```python\n")[1:]]
+    fake_endpoint.script = lambda number, body: "<think>x</think><response>\\boxed{R}</response>"
+    monkeypatch.setenv("OPENAI_BASE_URL", fake_endpoint.url)
+    names: dict[str, Any] = {}
+    exec(block, names)
+    assert isinstance(names["reward"], float)
+    assert len(names["data"]) == 100

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,12 +12,15 @@ from transformers.utils import get_json_schema
 
 from adagym.agents.scripted import ExpertAgent
 from adagym.agents.seat import conversation_at
+from adagym.digest import observation_digest
 from adagym.envs.vsp_navigation import VSPNavigation
 from adagym.errors import InfraError, UsageError
-from adagym.integrations.trl import TEMPLATE, Content, content, play, read_turn, rewards, rows, trl_environment
+from adagym.integrations.blocks import Content, content
+from adagym.integrations.trl import TEMPLATE, play, read_turn, rewards, rows, trl_environment
 from adagym.policies.hf import HFPolicy
 from adagym.policies.tiny import load_tiny
 from adagym.protocol import DIALECTS
+from adagym.testing.parity import Script, Shown, compare, scripts
 from adagym.types import Message, TextBlock, ToolCall
 
 NAVIGATION = "adagym/VSPNavigation-v0"
@@ -227,5 +232,31 @@ def test_arguments_are_checked_first() -> None:
         trl_environment(NAVIGATION, turns="some")  # type: ignore[arg-type]
     with pytest.raises(UsageError, match='need turns="whole"'):
         trl_environment(NAVIGATION, turns="calls", adaptive="names")
-    with pytest.raises(UsageError, match="no tasks|source"):
+    with pytest.raises(UsageError, match="no-such-source"):
         trl_environment(NAVIGATION, tasks="no-such-source")
+
+
+def test_parity_with_the_bare_environment() -> None:
+    classes: dict[str, type[Any]] = {}
+
+    def player(played: Sequence[Script]) -> list[list[Shown]]:
+        return [list(episode(script)) for script in played]
+
+    def episode(script: Script) -> Iterator[Shown]:
+        if script.env_id not in classes:
+            classes[script.env_id] = trl_environment(script.env_id, **script.env)
+        environment = classes[script.env_id]
+        shown, finished = play(environment, script.index, script.seed, script.actions)
+        system = finished.messages[0].text
+        yield Shown(digest(f"{system}\n\n{said(shown[0])}", shown[0]))
+        # An answer is shown nothing.
+        for step, answer in itertools.zip_longest(finished.steps, shown[1:], fillvalue=[]):
+            yield Shown(digest(said(answer), answer), step.reward, step.terminated, step.truncated)
+
+    def digest(text: str, shown: Content) -> str:
+        pictures = tuple(np.asarray(block["image"]) for block in shown if block["type"] == "image")
+        return observation_digest({"text": text, "images": pictures})
+
+    report = compare("trl", player, scripts(per_family=3))
+    assert not report.differences, report.differences[0]
+    assert (report.episodes, len(classes)) == (18, 6)

@@ -81,7 +81,9 @@ def test_boxes_become_points(
     assert locate(IMAGE, "a Red cup", backend) == points
     assert locate(IMAGE, "a Red cup " * 90, backend)  # far more than a model can read
     monkeypatch.setattr(kind, "threshold", 1.1)
-    assert locate(IMAGE, "a Red cup", backend) == []
+    assert locate(IMAGE, "a Red cup", backend) == points  # remembered, not asked again
+    assert locate(IMAGE[:40], "a Red cup", backend) == []
+    assert locate(IMAGE, "a cup", backend) == []
 
 
 def test_queries_are_written_as_the_models_were_trained() -> None:

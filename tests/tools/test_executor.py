@@ -183,3 +183,13 @@ def test_nothing_a_model_writes_breaks_it(name: str, arguments: dict[str, Any]) 
     result.message.encode()
     for key, image in IMAGES.items():
         np.testing.assert_array_equal(image, before[key])
+
+
+def test_names_that_cannot_be_encoded_are_told_without_what_cannot() -> None:
+    executor = Executor(("Crop",))
+    unknown = executor.run(ToolCall("a\ud800b", {}), {})
+    given = executor.run(ToolCall("Crop", {"\udfff": 1, "image": "img_1", "coordinates": [0, 0, 9, 9]}), {})
+    assert (unknown.tool, unknown.error_code) == ("a?b", 202)
+    assert (given.message.partition(".")[0], given.error_code) == ("Unknown parameters: ?", 201)
+    for result in (unknown, given):
+        f"{result.tool}{result.message}".encode()

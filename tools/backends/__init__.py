@@ -13,9 +13,16 @@ from threading import RLock
 from adagym.registry import Registry
 from adagym.tools.backends.base import Backend, Runner
 
-BACKENDS: Registry[type[Backend]] = Registry("tool backend")
+BACKENDS: Registry[type[Backend]] = Registry("backend")
 BACKENDS.register("inline", "adagym.tools.backends.inline:InlineBackend", summary="in the environment's own process")
-BACKENDS.register("faulty", "adagym.tools.backends.faulty:FaultyBackend", summary="faults at given rates before another")
+BACKENDS.register(
+    "workers",
+    "adagym.tools.backends.workers:WorkersBackend",
+    summary="workers:count=2,seconds=30,memory_mb=2048, worker processes that are killed and replaced",
+)
+BACKENDS.register(
+    "faulty", "adagym.tools.backends.faulty:FaultyBackend", summary="faults at given rates before another"
+)
 for _scheme in ("mcp+http", "mcp+https", "mcp+stdio"):
     BACKENDS.register(_scheme, "adagym.tools.backends.mcp:McpBackend", summary="on MCP servers (docs/remote-tools.md)")
 

@@ -20,7 +20,7 @@ S = TypeVar("S")
 
 
 class Runner(Protocol):
-    """Runs the calls of one environment, one at a time. Picklable: its copy belongs to the process it comes to."""
+    """Runs the calls of one environment. Safe to use from several threads, and picklable."""
 
     specs: tuple[ToolSpec, ...]
     """The tools it runs, in the order in which models see them."""
@@ -40,7 +40,7 @@ class Runner(Protocol):
         ...
 
     def cancel(self) -> None:
-        """End the call that runs, from another thread: nobody wants its result. Without one, nothing happens."""
+        """End the calls that run in other threads: nobody wants their results. Without one, nothing happens."""
         return
 
 
@@ -106,7 +106,8 @@ def read_settings(kind: type[S], spec: str, text: str) -> S:
     Raises:
         UsageError: A setting is unknown, given twice, or not a number of its field's type.
     """
-    defaults = {field.name: field.default for field in fields(kind)}  # type: ignore[arg-type]  # any dataclass
+    known = fields(kind)  # type: ignore[arg-type]  # any dataclass
+    defaults: dict[str, Any] = {field.name: field.default for field in known}
     values: dict[str, Any] = {}
     for item in filter(None, text.split(",")):
         name, equals, value = (part.strip() for part in item.partition("="))

@@ -11,6 +11,8 @@ from functools import partial
 from threading import Lock
 from typing import Any
 
+import numpy as np
+
 from adagym.errors import ErrorCode, ToolError, UnknownName, UsageError
 from adagym.tools import TOOLS
 from adagym.tools.backends.base import Backend, Runner, read_settings
@@ -37,7 +39,7 @@ class McpBackend(Backend):
     def __init__(self, spec: str) -> None:
         super().__init__(spec)
         self.pictures = Pictures()
-        self._wires, self._limits = _read_spec(spec)
+        self._wires, self._limits = read_spec(spec)
         self._lock = Lock()
         self._pool: Pool | None = None
         self._left: list[Pool] = []
@@ -103,27 +105,31 @@ class McpRunner(Executor):
 
     def perform(self, tool: Tool, arguments: Mapping[str, Any]) -> ToolOutput:
         """See :meth:`Executor.perform`."""
+        bare: frozenset[str] = frozenset()
+        repeatable = True
         try:
-            given = {
-                name: sendable(name, value, self._backend.pictures)
-                for name, value in arguments.items()
-                if value is not None
-            }
+            if isinstance(tool, ForeignTool):
+                given = {name: self._foreign(value) for name, value in arguments.items() if value is not None}
+                bare, repeatable = tool.bare, tool.repeatable
+            else:
+                pictures = self._backend.pictures
+                given = {
+                    name: sendable(name, value, pictures) for name, value in arguments.items() if value is not None
+                }
         except CannotSend:
             return super().perform(tool, arguments)
-        foreign = isinstance(tool, ForeignTool)
         order = Order(
             name=tool.name,
-            own=not foreign,
-            arguments=partial(_fill, given),
+            own=not isinstance(tool, ForeignTool),
+            arguments=partial(_fill, given, bare),
             read=partial(self._read, given),
-            repeatable=not isinstance(tool, ForeignTool) or tool.repeatable,
+            repeatable=repeatable,
         )
         self._ticket = Ticket()
         try:
             return self._backend.pool.call(order, self._ticket)
         except Refused as error:
-            if not foreign:
+            if order.own:
                 raise
             raise ToolError(str(error), ErrorCode.INVALID_PARAMETERS) from error
         finally:
@@ -134,6 +140,10 @@ class McpRunner(Executor):
         ticket = self._ticket
         if ticket is not None:
             self._backend.pool.cancel(ticket)
+
+    def _foreign(self, value: Any) -> Any:
+        """A value that was read by a foreign tool's schema; it was checked then."""
+        return self._backend.pictures.of(value) if isinstance(value, np.ndarray) else value
 
     def _read(
         self, given: Mapping[str, Any], line: Line, sent: Mapping[str, Any], result: Mapping[str, Any]
@@ -154,16 +164,25 @@ class McpRunner(Executor):
         return output
 
 
-def _fill(given: Mapping[str, Any], line: Line) -> dict[str, Any]:
+def _fill(given: Mapping[str, Any], bare: frozenset[str], line: Line) -> dict[str, Any]:
     """The arguments for one server: pictures that it holds go by their hashes."""
-    return {name: _told(line, value) if isinstance(value, Sent) else value for name, value in given.items()}
+    return {
+        name: _told(line, value, name in bare) if isinstance(value, Sent) else value for name, value in given.items()
+    }
 
 
-def _told(line: Line, sent: Sent) -> str:
-    return f"{HASH}{sent.digest}" if line.own and sent.digest in line.held else sent.url()
+def _told(line: Line, sent: Sent, bare: bool) -> str:
+    if line.own and sent.digest in line.held:
+        return f"{HASH}{sent.digest}"
+    return sent.url().partition(",")[2] if bare else sent.url()
 
 
-def _read_spec(spec: str) -> tuple[list[Wire], Limits]:
+def read_spec(spec: str) -> tuple[list[Wire], Limits]:
+    """The servers that a text names, and how long to try them.
+
+    Raises:
+        UsageError: It names none, or a setting is unknown.
+    """
     scheme, _, rest = spec.partition(":")
     if scheme == "mcp+stdio":
         return [Stdio(rest)], Limits()

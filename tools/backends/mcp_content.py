@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from adagym.digest import image_digest
-from adagym.errors import DataError, ErrorCode, ToolError
+from adagym.errors import DataError, ErrorCode, ToolError, ToolTimeout
 from adagym.pictures import read_picture
 from adagym.tools.backends.mcp_line import Garbled
 from adagym.tools.backends.mcp_pool import Again
@@ -47,7 +47,7 @@ class Sent:
         if not self._url and image is not None:
             bgr = np.ascontiguousarray(image[..., ::-1])
             _, png = cv2.imencode(".png", bgr, [cv2.IMWRITE_PNG_COMPRESSION, 1])
-            self._url = f"data:image/png;base64,{base64.b64encode(png).decode()}"
+            self._url = f"data:image/png;base64,{base64.b64encode(png.tobytes()).decode()}"
         return self._url
 
 
@@ -118,6 +118,7 @@ def read_own(server: str, result: Mapping[str, Any], arguments: Mapping[str, Any
     Raises:
         ToolError: The tool refused the call.
         Again: The server is busy, or no longer has a picture.
+        ToolTimeout: The tool took longer than the server lets it.
         Garbled: The tool broke, or the answer is not one of ``adagym serve-tools``.
     """
     try:
@@ -137,6 +138,8 @@ def read_own(server: str, result: Mapping[str, Any], arguments: Mapping[str, Any
     if status == "failed" and code not in _NEVER:
         blamed = None if valid is None else next((name for name in arguments if name not in valid), None)
         raise ToolError(str(message), code, blamed)
+    if status == "broken" and str(message).startswith(ToolTimeout.__name__):
+        raise ToolTimeout(f"{server}: {message}")
     if status != "success" or not fitting or code != ErrorCode.SUCCESS:
         raise Garbled(f"{server}: {str(message) or 'the answer is not in the form of adagym.'}")
     return ToolOutput(data, tuple(picture(server, block) for block in blocks), message)
@@ -149,9 +152,11 @@ def picture(server: str, text: str) -> Array:
         Garbled: It is none, or too large.
     """
     try:
-        return read_picture(base64.b64decode(text, validate=True))
+        image = read_picture(base64.b64decode(text, validate=True))
     except (ValueError, DataError) as error:
         raise Garbled(f"{server}: a picture of the answer cannot be read: {error}") from error
+    image.flags.writeable = False  # its hash stands for it from now on
+    return image
 
 
 def _is_hash(value: Any) -> bool:

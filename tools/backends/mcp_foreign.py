@@ -35,6 +35,8 @@ class ForeignTool(Tool):
     schema: Mapping[str, Any] = field(default_factory=dict)
     repeatable: bool = False
     """Whether a call may be made twice, as the server says."""
+    bare: frozenset[str] = frozenset()
+    """Picture parameters that take base64 alone, not a data URL: those with ``contentEncoding: base64``."""
 
     @property
     def spec(self) -> ToolSpec:
@@ -52,19 +54,27 @@ class ForeignTool(Tool):
         properties: dict[str, Any] = dict(given) if isinstance(given, Mapping) else {}
         required = [name for name in listed.schema.get("required") or () if name in properties]
         parameters = []
+        bare = set()
         for name, schema in properties.items():
             schema = schema if isinstance(schema, Mapping) else {}
             told = str(schema.get("description") or "")
             if _is_picture(name, schema):
                 properties[name] = {"type": "string", "description": (told + _NAMED).strip()}
                 kind = _IMAGE
+                bare |= {name} if schema.get("contentEncoding") == "base64" else set()
             else:
                 kind = Kind(schema, partial(_read, name, _validator(schema, listed.schema)))
             parameters.append(Parameter(name, kind, told, name in required))
         shown = {"type": "object", "properties": properties, "required": required}
         shown |= {key: listed.schema[key] for key in ("$defs", "definitions") if key in listed.schema}
         return cls(
-            listed.name, listed.description, tuple(parameters), _elsewhere, schema=shown, repeatable=listed.repeatable
+            listed.name,
+            listed.description,
+            tuple(parameters),
+            _elsewhere,
+            schema=shown,
+            repeatable=listed.repeatable,
+            bare=frozenset(bare),
         )
 
 

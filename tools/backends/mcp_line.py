@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import Future
+from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import Future, TimeoutError
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any, Protocol, TypeVar
 
 from adagym.errors import InfraError, ServerUnavailable, ToolTimeout, require
@@ -29,14 +29,15 @@ HEALTH_SECONDS = 5.0
 """A line on which nothing came for so long is checked; the answer has to come within as long."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 2.0
 """Seconds between attempts to open a line; they double."""
+NOT_YET = "it has not answered yet"
 MAX_PAGES = 100
 """Most pages of a server's list of tools."""
 MAX_HELD = 100_000
 """Most pictures that a line remembers to have sent."""
-INVALID_PARAMS = -32602
-"""What JSON-RPC answers to arguments that do not fit."""
+INVALID_PARAMS, METHOD_NOT_FOUND = -32602, -32601
+"""What JSON-RPC answers to arguments that do not fit, and to questions it does not know."""
 
-_McpError: type[Exception] = getattr(exceptions, "MCPError", None) or exceptions.McpError  # named so by 1.x
+_McpError: Any = vars(exceptions).get("MCPError") or vars(exceptions)["McpError"]  # its name in 2.x and in 1.x
 
 
 class Refused(InfraError):
@@ -52,6 +53,8 @@ class Wire(Protocol):
 
     name: str
     """For messages."""
+    tolerant: bool
+    """Whether what cannot be read may be a remark between the messages, and not the answer to a request."""
 
     def open(self) -> AbstractAsyncContextManager[tuple[Any, Any]]:
         """Return the streams to read from and to write to."""
@@ -78,32 +81,47 @@ class Loop:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._lock = Lock()
+        self._closed = False
         self._thread = Thread(target=self._loop.run_forever, name="adagym-mcp", daemon=True)
         self._thread.start()
 
     def keep(self, line: Line) -> None:
         """Keep a line open until :meth:`close`."""
-        self._loop.call_soon_threadsafe(lambda: self._tasks.append(self._loop.create_task(line.keep())))
+        self._submit(line.keep())
 
     def call(self, line: Line, name: str, arguments: Mapping[str, Any], seconds: float) -> Future[dict[str, Any]]:
-        """Start a call on a line; see :meth:`Line.call`."""
-        return asyncio.run_coroutine_threadsafe(line.call(name, arguments, seconds), self._loop)
+        """Start a call on a line; see :meth:`Line.call`.
+
+        Raises:
+            InfraError: The loop is closed.
+        """
+        return self._submit(line.call(name, arguments, seconds))
 
     def close(self, seconds: float = 10.0) -> None:
-        """Close all lines and end the thread."""
-        ended = asyncio.run_coroutine_threadsafe(self._end(), self._loop)
+        """End all lines and calls, and the thread."""
+        ended = self._submit(self._end(), last=True)
         try:
             ended.result(seconds)
-        finally:
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join(seconds)
+        except TimeoutError:  # a server's process that cannot be ended is left behind
+            pass
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(seconds)
         self._loop.close()
 
+    def _submit(self, work: Coroutine[Any, Any, T], last: bool = False) -> Future[T]:
+        with self._lock:  # nothing may come after what ends the loop: nobody would ever finish it
+            if self._closed:
+                work.close()
+                raise InfraError("The connection to the tool servers is closed; make a new environment.")
+            self._closed = last
+            return asyncio.run_coroutine_threadsafe(work, self._loop)
+
     async def _end(self) -> None:
-        for task in self._tasks:
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*others, return_exceptions=True)
         await self._loop.shutdown_asyncgens()
 
 
@@ -124,7 +142,7 @@ class Line:
         self.held: set[str] = set()
         """Hashes of the pictures that it should hold."""
         self.up = False
-        self.reason = "it has not answered yet"
+        self.reason = NOT_YET
         """Why the line is not up."""
         self._wire = wire
         self._changed = changed
@@ -132,6 +150,8 @@ class Line:
         self._gone: asyncio.Future[None] | None = None
         self._suspect = asyncio.Event()
         self._heard = 0.0
+        self._running = 0
+        self._fault: Exception | None = None
 
     def hold(self, digests: set[str]) -> None:
         """Note that the server has pictures; those that it no longer has it does not know, and is sent again."""
@@ -145,12 +165,14 @@ class Line:
         while True:
             began = time.monotonic()
             try:
-                async with self._wire.open() as (reader, writer), ClientSession(reader, writer) as session:
+                self._fault = None
+                streams = self._wire.open()
+                async with streams as (read, write), ClientSession(read, write, message_handler=self._hear) as session:
                     with anyio.fail_after(CONNECT_SECONDS):
                         await self._introduce(session)
                     await self._watch(session)
             except Exception as error:  # whatever a transport fails with, the line is down and is opened again
-                self.reason = self._wire.trouble() or _told(error)
+                self.reason = self._wire.trouble() or _told(self._fault or error)
             finally:
                 self._drop()
             pause = FIRST_PAUSE if time.monotonic() - began > LONGEST_PAUSE else pause
@@ -172,12 +194,14 @@ class Line:
         session, gone = self._session, self._gone
         if session is None or gone is None:
             raise ServerUnavailable(f"{self.name}: {self.reason}")
-        task = asyncio.ensure_future(session.call_tool(name, dict(arguments)))
+        task: asyncio.Future[Any] = asyncio.ensure_future(session.call_tool(name, dict(arguments)))
+        self._running += 1
         try:
             done, _ = await asyncio.wait({task, gone}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
             if task in done:
                 return self._read(task)
         finally:
+            self._running -= 1
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
         self._doubt()
@@ -185,11 +209,11 @@ class Line:
             raise ToolTimeout(f"{self.name}: the tool `{name}` gave no answer within {seconds:g} seconds.")
         raise ServerUnavailable(f"{self.name}: the line broke during a call.")
 
-    def _read(self, task: asyncio.Task[Any]) -> dict[str, Any]:
+    def _read(self, task: asyncio.Future[Any]) -> dict[str, Any]:
         try:
             result: dict[str, Any] = task.result().model_dump(by_alias=True, mode="json", exclude_none=True)
         except _McpError as error:
-            if error.error.code == INVALID_PARAMS:  # type: ignore[attr-defined]  # of both classes, which share no base
+            if error.error.code == INVALID_PARAMS:
                 raise Refused(f"{self.name}: {error}") from error
             self._doubt()
             raise ServerUnavailable(f"{self.name}: {self._wire.trouble() or error}") from error
@@ -220,17 +244,31 @@ class Line:
         self._heard = time.monotonic()
         self._set_up(True)
 
+    async def _hear(self, message: Any) -> None:
+        """End the session when an answer cannot be read: version 1 of the SDK would wait for it for ever."""
+        if isinstance(message, Exception) and not self._wire.tolerant:
+            self._fault = message
+            raise anyio.ClosedResourceError  # which the SDK takes as the end of the line
+
     async def _watch(self, session: ClientSession) -> None:
         """Return never; raise when the server no longer answers."""
         while True:
             with anyio.move_on_after(HEALTH_SECONDS):
                 await self._suspect.wait()
-            if self.up and time.monotonic() - self._heard < HEALTH_SECONDS:
+            # A server may do one thing at a time: while a call runs, its time limit decides.
+            if self.up and (self._running or time.monotonic() - self._heard < HEALTH_SECONDS):
                 continue
             with anyio.fail_after(HEALTH_SECONDS):
-                await session.send_ping()
+                await self._ping(session)
             self._suspect.clear()
             self._set_up(True)
+
+    async def _ping(self, session: ClientSession) -> None:
+        try:
+            await session.send_ping()
+        except _McpError as error:
+            if error.error.code != METHOD_NOT_FOUND:  # who does not know the question is there, too
+                raise
 
     def _doubt(self) -> None:
         """Give the line no calls before it was checked."""

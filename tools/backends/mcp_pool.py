@@ -18,7 +18,6 @@ FIRST_REST, LONGEST_REST = 0.02, 1.0
 """Seconds for which a server that is busy is spared; they double while it stays so."""
 MOST_FAILURES = 4
 """A call is given up after so many broken lines; what takes a server long, or breaks a tool, counts double."""
-_CLOSED = "The connection to the tool servers is closed; make a new environment."
 
 
 @dataclass(frozen=True)
@@ -107,6 +106,11 @@ class Pool:
         for state in self._states:
             self._loop.keep(state.line)
 
+    @property
+    def lines(self) -> list[Line]:
+        """The lines, in the order of their wires."""
+        return [state.line for state in self._states]
+
     def listed(self, name: str | None = None) -> dict[str, tuple[Listed, bool]]:
         """All tools that the servers list now, each with whether ``adagym serve-tools`` lists it.
 
@@ -194,6 +198,7 @@ class Pool:
             raise InfraError("The call was cancelled: its episode ended, or the tool servers were closed.") from None
         finally:
             ticket.future = None
+            future.cancel()  # after Ctrl-C nobody waits for it; otherwise it is done
 
     def _take(self, order: Order[R], ticket: Ticket, attempts: _Attempts) -> _State:
         """The line for the next attempt: the one with the least to do, and another than the last if there is one."""
@@ -232,7 +237,7 @@ class Pool:
 
     def _check(self, ticket: Ticket) -> None:
         if self._closed:
-            raise InfraError(_CLOSED)
+            raise InfraError("The connection to the tool servers is closed; make a new environment.")
         if ticket.cancelled:
             raise InfraError("The call was cancelled: its episode ended.")
 

@@ -39,6 +39,8 @@ class Http:
         UsageError: The address cannot be used.
     """
 
+    tolerant = False
+
     def __init__(self, url: str) -> None:
         self.name = url
         parts = _split(url)
@@ -93,6 +95,8 @@ class Stdio:
     Raises:
         UsageError: There is no command, or its quotes do not match.
     """
+
+    tolerant = True  # programs print
 
     def __init__(self, command: str) -> None:
         try:

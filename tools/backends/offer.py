@@ -7,8 +7,13 @@ from dataclasses import dataclass
 
 from adagym.errors import UsageError
 from adagym.tools import TOOLS
-from adagym.tools.backends import open_backend
+from adagym.tools.backends import BACKENDS, open_backend
 from adagym.tools.backends.base import Backend
+
+
+def is_backend(text: str) -> bool:
+    """Whether a text names a backend, with or without tools after it, and not tools alone."""
+    return text.partition("#")[0].partition(":")[0] in BACKENDS
 
 
 @dataclass(frozen=True)

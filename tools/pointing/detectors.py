@@ -6,12 +6,15 @@ Tested on models with random weights only. ``ADAGYM_POINT=grounding-dino:FOLDER`
 
 from __future__ import annotations
 
+from functools import partial
 from threading import Lock
 from typing import Any
 
 import numpy as np
 
+from adagym.digest import image_digest
 from adagym.errors import UsageError, require
+from adagym.tools.memory import Memory
 from adagym.tools.pointing.base import centre
 from adagym.types import Array
 
@@ -44,9 +47,17 @@ class _Detector:
         except (OSError, ValueError, RuntimeError) as error:
             raise UsageError(f"The pointing backend `{self.name}` cannot load the model {path!r}: {error}") from error
         self._lock = Lock()
+        self._known: Memory[tuple[str, str], list[list[int]]] = Memory(256)
 
     def locate(self, image: Array, description: str) -> list[list[int]] | None:
-        """Middles of all boxes that reach the threshold (see ``adagym.tools.pointing.base``)."""
+        """Middles of all boxes that reach the threshold (see ``adagym.tools.pointing.base``).
+
+        One picture at a time: in a batch, what is found in a picture would depend on its neighbours. The last 256
+        answers are remembered.
+        """
+        return self._known.get((image_digest(image), description), partial(self._look, image, description))
+
+    def _look(self, image: Array, description: str) -> list[list[int]]:
         with self._lock, self._torch.inference_mode():
             # OWLv2 reads 16 tokens at most, and fails on more.
             inputs = self._processor(images=image, text=self.query(description), truncation=True, return_tensors="pt")

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from adagym.tools.backends import open_backend
 from adagym.tools.server.gate import Busy, Gate
 from adagym.tools.server.metrics import Metrics
 from adagym.tools.server.pictures import Session
-from adagym.tools.server.service import Answer, Job, Service
+from adagym.tools.server.service import Answer, Job, Service, Status
 from adagym.tools.server.settings import Settings
 from adagym.types import ToolCall
 
 MOST_SESSIONS = 1000
 """Clients whose names of pictures are kept; the one that did not call for longest is forgotten."""
-
-log = logging.getLogger(__name__)
 
 
 class Desk:
@@ -36,7 +32,7 @@ class Desk:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.service = Service(settings, open_backend(settings.backend))
+        self.service = Service(settings)
         self.gate = Gate(settings)
         self.metrics = Metrics(settings.names)
         self._sessions: OrderedDict[str, Session] = OrderedDict()
@@ -44,7 +40,7 @@ class Desk:
         self._draining = False
         self._inside = 0
 
-    async def call(self, name: str, arguments: Mapping[str, Any], session: str | None) -> dict[str, Any]:
+    async def call(self, name: str, arguments: Mapping[str, Any], session: str | None) -> dict[str, Any] | None:
         """Answer one call.
 
         Args:
@@ -53,31 +49,28 @@ class Desk:
             session: Identifies the client's session; None if there is none to come back to.
 
         Returns:
-            The result as MCP writes it.
+            The result as MCP writes it; None: the connection is to be dropped, as a fault that was asked for.
         """
         began = time.perf_counter()
         self._inside += 1
         try:
-            answer = await self._answer(ToolCall(name, arguments), self._session(session))
+            status, result = await self._answer(ToolCall(name, arguments), self._session(session))
         finally:
             self._inside -= 1
-        self.metrics.count(name, answer.status, time.perf_counter() - began)
-        return answer.wire()
+        self.metrics.count(name, status, time.perf_counter() - began)
+        return None if status == "dropped" else result
 
-    async def _answer(self, call: ToolCall, session: Session) -> Answer:
+    async def _answer(self, call: ToolCall, session: Session) -> tuple[Status, dict[str, Any]]:
         if self._draining:
-            return Answer("busy", "This server is shutting down. Use another one, or try again when it is back.")
+            return _busy("This server is shutting down. Use another one, or try again when it is back.")
         job = Job()
         work = partial(self.service.call, call, session, job)
-        if call.name not in self.settings.names:  # takes no time, and has no lane
+        if call.name not in self.settings.names:  # is told so at once
             return work()
         try:
             return await self.gate.run(call.name, work, job.cancel)
         except Busy as error:
-            return Answer("busy", str(error))
-        except Exception as error:  # a bug of ours is the server's failure, never the model's
-            log.exception("A call of %s broke the server's own code.", call.name)
-            return Answer("broken", f"{type(error).__name__}: {error}")
+            return _busy(str(error))
 
     def _session(self, name: str | None) -> Session:
         if name is None:
@@ -122,3 +115,7 @@ class Desk:
     def close(self) -> None:
         """Let go of what waits."""
         self.gate.close()
+
+
+def _busy(why: str) -> tuple[Status, dict[str, Any]]:
+    return "busy", Answer("busy", why).wire()

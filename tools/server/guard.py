@@ -51,7 +51,10 @@ class Access:
         A web page can make its own name stand for this machine's address, and its visitor's browser would then talk
         to this server in the page's name; it cannot change what the browser writes here.
         """
-        name = (urlsplit(f"//{authority}").hostname or "").rstrip(".").lower()
+        try:
+            name = (urlsplit(f"//{authority}").hostname or "").rstrip(".").lower()
+        except ValueError:
+            return False
         if name in {*LOOPBACK, self.host.lower(), *(known.lower() for known in self.names)}:
             return True
         return self.host in ("0.0.0.0", "::") and _is_address(name)
@@ -88,7 +91,7 @@ class Guard:
         if len(hosts) != 1 or not self._access.allows(hosts[0]):
             return 421, "This server does not go by that name; start it with --names to give it another."
         for origin in values.get("origin", []):
-            if not self._access.allows(urlsplit(origin).netloc):
+            if not self._access.allows(origin.partition("://")[2]):
                 return 403, "Pages of other sites may not use this server."
         if self._access.token is not None:
             given = values.get("authorization", [""])[0].encode("latin-1")

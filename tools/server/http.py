@@ -13,7 +13,7 @@ from adagym.errors import UsageError, require
 from adagym.tools.server import metrics
 from adagym.tools.server.desk import Desk
 from adagym.tools.server.guard import Access, App, Guard, Message, Receive, Send, respond
-from adagym.tools.server.sdk import make_manager
+from adagym.tools.server.sdk import DROPPED, make_manager
 from adagym.tools.server.settings import Settings
 
 PATH = "/mcp"
@@ -86,7 +86,7 @@ class Routes:
         """Serve one request."""
         method, path = scope["method"], scope["path"].rstrip("/")
         if path == PATH and method in ("POST", "DELETE"):
-            await self._mcp(scope, receive, send)
+            await self._mcp(scope, receive, _Dropping(scope, send))
         elif path == PATH:
             # The stream for what a server has to say of its own accord: nothing, and it would hold up the end.
             await respond(send, 405, f"{PATH} takes POST and DELETE.")
@@ -98,11 +98,27 @@ class Routes:
             await respond(send, 404, f"There are {PATH}, /health and /metrics here.")
 
 
+class _Dropping:
+    """Sends an answer, unless the call was marked: then half of one, after which the server closes the connection."""
+
+    def __init__(self, scope: Message, send: Send) -> None:
+        self._scope = scope
+        self._send = send
+
+    async def __call__(self, message: Message) -> None:
+        if DROPPED not in self._scope:
+            await self._send(message)
+        elif message["type"] == "http.response.start":
+            await self._send({**message, "headers": [(b"content-length", b"1000000")]})
+
+
 def _listen(host: str, port: int) -> socket.socket:
+    if not 0 <= port <= 65_535:  # the system would take the rest of a division
+        raise UsageError(f"Cannot listen at port {port}: ports are from 0 to 65535.")
     try:
         found: Any = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         return socket.create_server(found[4][:2], family=found[0], backlog=BACKLOG)
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         raise UsageError(f"Cannot listen at {host}, port {port}: {error}. Choose another --port or --host.") from error
 
 

@@ -31,25 +31,12 @@ def is_data_url(value: object) -> bool:
     return isinstance(value, str) and value[:5].lower() == "data:"
 
 
-def decode_url(url: str, max_pixels: int) -> tuple[Array, str]:
-    """Read a picture from a ``data:`` URL.
-
-    Returns:
-        The picture, and the SHA-256 of its file in hexadecimal.
+def file_in(url: str) -> bytes:
+    """The file of a picture in a ``data:`` URL, not decoded yet.
 
     Raises:
-        ToolError: It is no base64, no picture of the kind it says, or too large.
+        ToolError: It is no base64, or begins otherwise than pictures of the kind that the URL says.
     """
-    kind, content = _content(url)
-    if not _BEGINNINGS[kind].match(content):
-        raise _refused(f"must hold a picture of the kind that the URL says, image/{kind}.")
-    try:
-        return read_picture(content, max_pixels), hashlib.sha256(content).hexdigest()
-    except DataError as error:
-        raise _refused(f"holds a picture that cannot be used. {error}") from error
-
-
-def _content(url: str) -> tuple[str, bytes]:
     start = _URL.match(url)
     if start is None:
         raise _refused(
@@ -57,9 +44,24 @@ def _content(url: str) -> tuple[str, bytes]:
             f"{HASH} and the hash of one."
         )
     try:
-        return start[1].lower(), base64.b64decode(url[start.end() :], validate=True)
+        content = base64.b64decode(url[start.end() :], validate=True)
     except (binascii.Error, ValueError) as error:
         raise _refused(f"must hold base64 after the comma: {error}.") from error
+    if not _BEGINNINGS[start[1].lower()].match(content):
+        raise _refused(f"must hold a picture of the kind that the URL says, image/{start[1]}.")
+    return content
+
+
+def decode(file: bytes, max_pixels: int) -> Array:
+    """Decode the file of a picture, ``(height, width, 3)`` ``uint8`` RGB.
+
+    Raises:
+        ToolError: It is damaged or too large.
+    """
+    try:
+        return read_picture(file, max_pixels)
+    except DataError as error:
+        raise _refused(f"holds a picture that cannot be used. {error}") from error
 
 
 def _refused(message: str) -> ToolError:
@@ -83,6 +85,25 @@ class Pictures:
         self._lock = Lock()
         self.bytes = 0
 
+    def take(self, url: str, max_pixels: int) -> tuple[Array, str]:
+        """Keep the picture in a ``data:`` URL, which is decoded if it is not held already.
+
+        Returns:
+            The picture and its digest.
+
+        Raises:
+            ToolError: There is none that can be used; see :func:`file_in` and :func:`decode`.
+        """
+        content = file_in(url)
+        file = hashlib.sha256(content).hexdigest()
+        with self._lock:
+            digest = self._files.get(file)
+        image = None if digest is None else self.get(digest)
+        if digest is None or image is None:
+            image = decode(content, max_pixels)
+            digest = self.add(image, file)
+        return image, digest
+
     def add(self, image: Array, file: str | None = None) -> str:
         """Keep a picture and return its digest.
 
@@ -90,6 +111,8 @@ class Pictures:
             image: ``(height, width, 3)`` ``uint8`` RGB; nobody changes it.
             file: The SHA-256 of the file it came in.
         """
+        if image.base is not None:  # a part of a larger picture would keep all of that in memory
+            image = image.copy()
         digest = image_digest(image)
         with self._lock:
             if digest not in self._held:

@@ -6,6 +6,7 @@ Results are written as MCP's JSON and read into the SDK's models, whose field na
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,8 @@ from adagym.tools.server.desk import Desk
 
 NAME = "adagym"
 SESSION_HEADER = "mcp-session-id"
+DROPPED = "adagym.dropped"
+"""Marks the scope of an HTTP request that is not to be answered."""
 STDIO = "stdio"
 """The one session of a server whose client is the process that started it."""
 
@@ -53,7 +56,7 @@ def _second(desk: Desk, server: Any) -> Any:
 
     async def on_call_tool(context: Any, parameters: Any) -> Any:
         result = await desk.call(parameters.name, parameters.arguments or {}, _session(context.request))
-        return types.CallToolResult.model_validate(result)
+        return types.CallToolResult.model_validate(_drop(context.request) if result is None else result)
 
     # Without the schemas at hand the SDK would ask for the whole list at every call.
     options = _known(server.__init__, {"get_tool_input_schema": schemas.get})
@@ -69,9 +72,9 @@ def _first(desk: Desk, server: Any) -> Any:
         return tools
 
     async def on_call_tool(request: Any) -> Any:
-        session = _session(made.request_context.request)
-        result = await desk.call(request.params.name, request.params.arguments or {}, session)
-        return types.ServerResult(types.CallToolResult.model_validate(result))
+        origin = made.request_context.request
+        result = await desk.call(request.params.name, request.params.arguments or {}, _session(origin))
+        return types.ServerResult(types.CallToolResult.model_validate(_drop(origin) if result is None else result))
 
     # Not by its decorators: they check arguments themselves, and their messages are not ours.
     made.request_handlers[types.ListToolsRequest] = on_list_tools
@@ -84,6 +87,14 @@ def _session(request: Any) -> str | None:
         return STDIO
     name: str | None = request.headers.get(SESSION_HEADER)
     return name
+
+
+def _drop(request: Any) -> dict[str, Any]:
+    """Have the connection closed instead of the answer; by stdio it is closed by ending."""
+    if request is None:
+        os._exit(1)
+    request.scope[DROPPED] = True
+    return {"content": [], "isError": True}
 
 
 def _known(function: Callable[..., Any], options: dict[str, Any]) -> dict[str, Any]:

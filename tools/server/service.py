@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from itertools import count
 from typing import Any, Literal, get_args
 
-from adagym.errors import AdagymError, ErrorCode, ToolError
+import numpy as np
+
+from adagym.errors import AdagymError, ErrorCode, ServerUnavailable, ToolError
 from adagym.tools import TOOLS
-from adagym.tools.backends import Backend, Runner
+from adagym.tools.backends import Runner, open_backend
+from adagym.tools.backends.checked import checked
+from adagym.tools.backends.faulty import Faults, FaultyRunner
 from adagym.tools.base import Tool
 from adagym.tools.frames import PictureArg
-from adagym.tools.server.pictures import HASH, Pictures, Session, decode_url, is_data_url
+from adagym.tools.server.pictures import HASH, Pictures, Session, is_data_url
 from adagym.tools.server.settings import Settings
 from adagym.tools.values import ImageArg
 from adagym.types import Array, CallCheck, ToolCall, ToolResult
 
-Status = Literal["success", "failed", "busy", "broken"]
+Status = Literal["success", "failed", "busy", "broken", "dropped"]
 
 CHECK = "adagym/check"
 """Key of the call's check in the metadata of a result."""
@@ -29,6 +35,8 @@ HOW = (
 )
 """Said of every picture parameter."""
 UNREADABLE = "(a picture that could not be read)"
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -56,7 +64,7 @@ class Answer:
             "images": self.names,
             "sent": self.sent,
         }
-        blocks = [{"type": "text", "text": json.dumps(said)}]
+        blocks = [{"type": "text", "text": json.dumps(said, allow_nan=False)}]
         for png in self.pngs:
             blocks.append({"type": "image", "data": base64.b64encode(png).decode(), "mimeType": "image/png"})
         meta = {} if self.check is None else {"_meta": {CHECK: asdict(self.check)}}
@@ -80,39 +88,72 @@ class Service:
 
     Args:
         settings: The server's settings.
-        backend: What runs the tools.
+
+    Raises:
+        UsageError: A tool or the backend does not exist, or the faults cannot be read.
     """
 
-    def __init__(self, settings: Settings, backend: Backend) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._backend = backend
+        self._faults = Faults.parse(settings.faults) if settings.faults else None
         self._tools: dict[str, Tool] = {name: TOOLS.load(name) for name in settings.names}
-        self._idle: list[Runner] = [backend.runner(settings.names)]
+        self._backend = open_backend(settings.backend)
+        self._made = count()
+        self._idle: list[Runner] = [self._new_runner()]
         self.pictures = Pictures(settings.cache)
 
     def listed(self) -> list[dict[str, Any]]:
         """The tools as MCP lists them."""
         return [_listed(tool) for tool in self._tools.values()]
 
-    def call(self, call: ToolCall, session: Session, job: Job) -> Answer:
+    def call(self, call: ToolCall, session: Session, job: Job) -> tuple[Status, dict[str, Any]]:
         """Run one call. Whatever goes wrong is an answer.
 
         Args:
             call: The call, unchecked; picture parameters hold what a client may write.
             session: Whose names it uses.
             job: Told what runs, so that it can be ended.
+
+        Returns:
+            The status, and the result as MCP writes it.
         """
+        try:
+            answer = self._answer(call, session, job)
+            return answer.status, answer.wire()
+        except Exception as error:  # a tool's fault, a worker's or our own: the server's failure, never the model's
+            dropped = self._faults is not None and isinstance(error, ServerUnavailable)
+            if not isinstance(error, AdagymError):
+                log.exception("A call of %s broke the server.", call.name)
+            answer = Answer("dropped" if dropped else "broken", f"{type(error).__name__}: {error}")
+            return answer.status, answer.wire()
+
+    def _answer(self, call: ToolCall, session: Session, job: Job) -> Answer:
         arguments, images, sent, problems = self._resolve(call, session)
-        runner = self._idle.pop() if self._idle else self._backend.runner(self._settings.names)
+        result = checked(self._run(ToolCall(call.name, arguments), images, job))
+        message = result.message
+        if problems and result.error_code == ErrorCode.CANNOT_LOAD_IMAGE:
+            message = problems[0]
+        names = tuple(session.name(self.pictures.add(image)) for image in result.images)
+        pngs = tuple(map(to_png, result.images))
+        return Answer(result.status, message, result.error_code, result.data, names, sent, pngs, result.check)
+
+    def _run(self, call: ToolCall, images: dict[str, Array], job: Job) -> ToolResult:
+        try:
+            runner = self._idle.pop()
+        except IndexError:  # as many as ever ran at the same time are kept
+            runner = self._new_runner()
         job.runner = runner
         try:
-            result = runner.run(ToolCall(call.name, arguments), images)
-        except AdagymError as error:
-            return Answer("broken", f"{type(error).__name__}: {error}", sent=sent)
+            return runner.run(call, images)
         finally:
             job.runner = None
             self._idle.append(runner)
-        return self._answer(result, session, sent, problems)
+
+    def _new_runner(self) -> Runner:
+        runner = self._backend.runner(self._settings.names)
+        if self._faults is None:
+            return runner
+        return FaultyRunner(runner, self._faults, np.random.default_rng([self._faults.seed, next(self._made)]))
 
     def _resolve(
         self, call: ToolCall, session: Session
@@ -126,12 +167,11 @@ class Service:
             value = arguments[name]
             if is_data_url(value):
                 try:
-                    image, file = decode_url(value, self._settings.max_pixels)
+                    image, digest = self.pictures.take(value, self._settings.max_pixels)
                 except ToolError as error:
                     problems.append(f"`{name}` {error}")
                     arguments[name] = UNREADABLE
                     continue
-                digest = self.pictures.add(image, file)
                 arguments[name] = sent[name] = session.name(digest)
                 hashes[arguments[name]] = image  # at hand even if the store has no room for it
             elif isinstance(value, str) and value.startswith(HASH):
@@ -144,14 +184,6 @@ class Service:
         tool = self._tools.get(call.name)
         parameters = () if tool is None else tool.parameters
         return [item.name for item in parameters if item.kind in PICTURES and item.name in call.arguments]
-
-    def _answer(self, result: ToolResult, session: Session, sent: dict[str, str], problems: list[str]) -> Answer:
-        message = result.message
-        if problems and result.error_code == ErrorCode.CANNOT_LOAD_IMAGE:
-            message = problems[0]
-        names = tuple(session.name(self.pictures.add(image)) for image in result.images)
-        pngs = tuple(map(to_png, result.images))
-        return Answer(result.status, message, result.error_code, result.data, names, sent, pngs, result.check)
 
 
 def _listed(tool: Tool) -> dict[str, Any]:

@@ -22,6 +22,8 @@ class Settings:
     """The tools served, in the order of the list."""
     backend: str = "inline"
     """What runs them: a text of :func:`adagym.tools.backends.open_backend`."""
+    faults: str = ""
+    """Faults to inject: settings of :class:`adagym.tools.backends.faulty.Faults`; empty for none."""
     concurrency: int = 4
     """Calls that run at the same time, of all tools together."""
     per_tool: Mapping[str, int] = field(default_factory=dict)

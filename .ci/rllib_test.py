@@ -1,0 +1,67 @@
+"""PPO of RLlib on our environments; run by .ci/rllib, where Ray is installed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import ray
+from ray.rllib.algorithms.algorithm import Algorithm
+from ray.rllib.algorithms.ppo import PPOConfig
+
+from adagym.envs.wrappers.table import NAVIGATION, Answer
+from adagym.errors import UsageError
+from adagym.integrations.rllib import make_env, play, register
+
+ENV = {
+    "env_id": "adagym/VSPNavigation-v0",
+    "tasks": "vsp-generated:sides=4,split=train",
+    "reward": "accuracy",
+    "prompt": "brief",
+}
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[None]:
+    ray.init("local", num_cpus=1, include_dashboard=False, log_to_driver=False, object_store_memory=100_000_000)
+    yield
+    ray.shutdown()
+
+
+def build(env_config: dict[str, Any], **training: Any) -> Algorithm:
+    config = (
+        PPOConfig()
+        .environment(register(), env_config=env_config)
+        .env_runners(num_env_runners=0, num_envs_per_env_runner=8)
+        .learners(num_learners=0)
+        .rl_module(model_config={"fcnet_hiddens": [64, 64]})
+        .training(minibatch_size=256, num_epochs=6, lr=1e-3, gamma=0.9, entropy_coeff=0.005, **training)
+        .debugging(seed=0)
+    )
+    return config.build_algo()
+
+
+def test_ppo_improves_and_its_module_plays_unseen_maps(cluster: None) -> None:
+    algorithm = build({**ENV, "size": None}, train_batch_size_per_learner=1024)
+    returns = [algorithm.train()["env_runners"]["episode_return_mean"] for _ in range(16)]
+    assert np.mean(returns[-2:]) > np.mean(returns[:2]) + 0.3, returns
+    unseen = make_env({**ENV, "size": None, "tasks": "vsp-generated:sides=4,split=test,n=20"})
+    episodes = list(play(algorithm.get_module(), unseen, range(20)))
+    algorithm.stop()
+    assert [episode.task.id for episode in episodes] == [unseen.get_wrapper_attr("tasks")[i].id for i in range(20)]
+    print(returns, np.mean([episode.reward for episode in episodes]))
+
+
+def test_pictures_are_part_of_the_vector(cluster: None) -> None:
+    algorithm = build({**ENV, "size": 8, "table": (*NAVIGATION[:1], Answer("R"))}, train_batch_size_per_learner=256)
+    module = algorithm.get_module()
+    assert module.observation_space.shape == (8 * 8 * 3 + 2 + 2,)
+    assert algorithm.train()["env_runners"]["num_env_steps_sampled"] >= 256
+    algorithm.stop()
+
+
+def test_an_environment_must_be_named() -> None:
+    with pytest.raises(UsageError, match="env_id"):
+        make_env({"size": None})

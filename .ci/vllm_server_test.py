@@ -1,0 +1,120 @@
+"""The agent ``openai:`` with a real vLLM server, started and stopped here; ``.ci/vllm`` makes the environment for it."""
+
+from __future__ import annotations
+
+import functools
+import http.client
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import pytest
+
+import adagym  # noqa: F401  (registers the environments)
+from adagym.agents import Agent
+from adagym.agents.endpoint import Endpoint, Refused
+from adagym.agents.openai import OpenAIAgent
+from adagym.agents.policy import PolicyAgent
+from adagym.algos.collect import Collector, Job, Rollout
+from adagym.evals.runner import EvalConfig, evaluate
+from adagym.policies.sampler import SamplerConfig
+from adagym.policies.tiny import load_tiny
+
+TOKENS = 48
+CONTEXT = 1024
+ENV: dict[str, Any] = {"tasks": "vsp-generated:sides=3-3,n=4,seed=1", "prompt": "brief", "max_turns": 3}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("model")
+    load_tiny().save(home)
+    return home
+
+
+@pytest.fixture(scope="module")
+def url(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = ["--max-model-len", str(CONTEXT), "--max-num-seqs", "4", "--enforce-eager", "--dtype", "float32"]
+    limits = ["--kv-cache-memory-bytes", str(2**28), "--limit-mm-per-prompt", '{"image": 6, "video": 0}']
+    where = ["--host", "127.0.0.1", "--port", str(port), "--generation-config", "vllm"]
+    command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(folder)]
+    log = tmp_path_factory.mktemp("server") / "log"
+    with log.open("w") as out:
+        server = subprocess.Popen([*command, *options, *limits, *where], stdout=out, stderr=out, env=dict(os.environ))
+        try:
+            wait_for(server, port, log)
+            yield f"http://127.0.0.1:{port}/v1"
+        finally:
+            server.terminate()
+            server.wait(60)
+
+
+def wait_for(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    deadline = time.monotonic() + 280
+    while time.monotonic() < deadline and server.poll() is None:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+        try:
+            connection.request("GET", "/health")
+            if connection.getresponse().status == 200:
+                return
+        except OSError:
+            time.sleep(0.5)
+        finally:
+            connection.close()
+    raise AssertionError(f"The server did not start:\n{log.read_text()[-3000:]}")
+
+
+def play(agent: Agent, **changes: Any) -> list[Rollout]:
+    make = functools.partial(gym.make, "adagym/VSPNavigation-v0", disable_env_checker=True, **{**ENV, **changes})
+    collector = Collector(make, agent, 2)
+    try:
+        return sorted(collector.collect([Job(0, 1), Job(1, 2)]), key=lambda rollout: rollout.index)
+    finally:
+        collector.close()
+        agent.close()
+
+
+def served(url: str, folder: Path, tokens: int = TOKENS) -> OpenAIAgent:
+    return OpenAIAgent.from_spec(f"{folder}@{url},max_tokens={tokens},retries=0,parallel=2")
+
+
+def test_the_same_model_plays_the_same_behind_vllm(url: str, folder: Path) -> None:
+    here = play(PolicyAgent(load_tiny(), SamplerConfig(temperature=0.0, max_new_tokens=TOKENS)))
+    there = play(served(url, folder))
+    for local, remote in zip(here, there, strict=True):
+        assert remote.trajectory.error is None
+        assert remote.trajectory.actions == local.trajectory.actions
+        assert remote.trajectory.reward == local.trajectory.reward
+        assert [turn.completion_tokens for turn in remote.usage] != [None] * len(remote.usage)
+
+
+def test_a_full_context_lets_go_of_pictures_and_then_ends_the_episode(url: str, folder: Path) -> None:
+    tokens = CONTEXT // 4
+    rollouts = play(served(url, folder, tokens), max_turns=12, tasks="vsp-generated:sides=8-8,n=4,seed=1")
+    assert all(rollout.trajectory.error is None for rollout in rollouts)
+    assert {rollout.trajectory.outcome for rollout in rollouts} <= {"answered", "truncated"}
+
+
+def test_an_evaluation_from_end_to_end(url: str, folder: Path, tmp_path: Path) -> None:
+    agent = served(url, folder)
+    config = EvalConfig("adagym/VSPNavigation-v0", f"openai:tiny@{url}", ENV["tasks"], seed=0)
+    config = replace(config, env_kwargs={"prompt": "brief", "max_turns": 3})
+    summary = evaluate(config, tmp_path / "run", n_envs=2, agent=agent)
+    agent.close()
+    assert summary["n"] == 4
+    assert summary["infra_failures"] == 0
+
+
+def test_what_the_server_refuses(url: str) -> None:
+    with pytest.raises(Refused, match=r"^http_404: .*no-such-model"):
+        Endpoint("no-such-model", url, retries=0).chat([{"role": "user", "content": "Go."}])

@@ -1,0 +1,438 @@
+"""The tool server without a transport: pictures, limits, access, metrics, and the answers to calls."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import json
+import threading
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from adagym.cli.commands import main
+from adagym.digest import image_digest
+from adagym.errors import ErrorCode, ToolError, UsageError
+from adagym.tools import TOOLS
+from adagym.tools.server.desk import Desk
+from adagym.tools.server.gate import Busy, Gate
+from adagym.tools.server.guard import Access, Guard, is_loopback
+from adagym.tools.server.http import Routes
+from adagym.tools.server.metrics import Metrics
+from adagym.tools.server.pictures import HASH, MOST_NAMES, Pictures, Session
+from adagym.tools.server.settings import Settings
+from adagym.types import Array
+
+IMAGE = np.arange(12 * 8 * 3, dtype=np.uint8).reshape(12, 8, 3)
+TOKEN = "a-token-of-enough-characters"
+
+
+def file_of(image: Array, suffix: str = ".png") -> bytes:
+    return bytes(cv2.imencode(suffix, np.ascontiguousarray(image[..., ::-1]))[1])
+
+
+def url_of(content: bytes, kind: str = "png") -> str:
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+
+
+URL = url_of(file_of(IMAGE))
+
+
+class TestPictures:
+    def test_a_url_holds_the_picture_and_its_hash(self) -> None:
+        pictures = Pictures(10_000)
+        image, digest = pictures.take(URL, 1000)
+        assert np.array_equal(image, IMAGE)
+        assert digest == image_digest(IMAGE)
+        assert pictures.get(hashlib.sha256(file_of(IMAGE)).hexdigest()) is image
+        assert pictures.take(URL, 1)[0] is image  # it is not decoded again
+
+    @pytest.mark.parametrize(("suffix", "kind"), [(".jpg", "jpeg"), (".webp", "webp"), (".png", "PNG")])
+    def test_other_kinds_are_read(self, suffix: str, kind: str) -> None:
+        assert Pictures(10_000).take(url_of(file_of(IMAGE, suffix), kind), 1000)[0].shape == IMAGE.shape
+
+    @pytest.mark.parametrize(
+        ("url", "said"),
+        [
+            ("data:image/gif;base64,R0lGODlhAQABAAAAACw=", "of the form"),
+            ("data:image/png,abc", "of the form"),
+            ("data:text/html;base64,AAAA", "of the form"),
+            ("data:image/png;base64,@@@@", "base64"),
+            ("data:image/png;base64,AAA", "base64"),
+            (url_of(file_of(IMAGE), "jpeg"), "of the kind"),
+            (url_of(b""), "of the kind"),
+            (url_of(file_of(IMAGE)[:60]), "cannot be used"),
+            (url_of(file_of(np.zeros((40, 40, 3), np.uint8))), "1600|40x40"),
+        ],
+    )
+    def test_what_is_no_picture_is_refused(self, url: str, said: str) -> None:
+        with pytest.raises(ToolError, match=said) as caught:
+            Pictures(10_000).take(url, 1000)
+        assert caught.value.code == ErrorCode.CANNOT_LOAD_IMAGE
+
+    def test_the_last_used_are_kept_within_the_bound(self) -> None:
+        images = [np.full((10, 10, 3), value, np.uint8) for value in range(3)]
+        pictures = Pictures(700)
+        first, second = pictures.add(images[0]), pictures.add(images[1])
+        assert pictures.get(first) is images[0]
+        third = pictures.add(images[2])
+        assert (pictures.get(second), len(pictures), pictures.bytes) == (None, 2, 600)
+        assert pictures.get(first) is images[0]
+        assert pictures.get(third) is images[2]
+
+    def test_adding_a_picture_again_takes_no_room(self) -> None:
+        pictures = Pictures(10_000)
+        assert pictures.add(IMAGE, "f" * 64) == pictures.add(IMAGE.copy()) == image_digest(IMAGE)
+        assert pictures.bytes == IMAGE.nbytes
+        assert pictures.get("f" * 64) is pictures.get(image_digest(IMAGE))
+
+    def test_a_part_does_not_keep_the_whole(self) -> None:
+        pictures = Pictures(10_000)
+        kept = pictures.get(pictures.add(IMAGE[2:4]))
+        assert kept is not None
+        assert kept.base is None
+        assert np.array_equal(kept, IMAGE[2:4])
+
+    def test_sessions_name_in_order_and_forget_the_first(self) -> None:
+        session = Session()
+        assert [session.name("a"), session.name("b"), session.name("a")] == ["img_1", "img_2", "img_1"]
+        for number in range(MOST_NAMES):
+            session.name(str(number))
+        pictures = Pictures(10_000)
+        assert session.name(pictures.add(IMAGE)) == f"img_{MOST_NAMES + 3}"
+        assert list(session.held(pictures)) == [f"img_{MOST_NAMES + 3}"]
+        assert session.name("a") == f"img_{MOST_NAMES + 4}"
+
+    def test_what_does_not_last_is_named_by_content(self) -> None:
+        assert Session(lasting=False).name("abc") == "sha256:abc"
+
+
+class TestGate:
+    settings = Settings(("Crop", "OCR"), concurrency=2, per_tool={"OCR": 1}, queue=1)
+
+    def test_the_queue_is_per_tool_and_bounded(self) -> None:
+        async def play() -> list[str]:
+            gate, release = Gate(self.settings), threading.Event()
+            waiting = [asyncio.ensure_future(gate.run("OCR", release.wait, release.set)) for _ in range(2)]
+            await asyncio.sleep(0.05)
+            assert (gate.running, gate.waiting) == (1, 1)
+            with pytest.raises(Busy, match="2 calls of OCR"):
+                await gate.run("OCR", release.wait, release.set)
+            said = await gate.run("Crop", lambda: "crop", release.set)
+            release.set()
+            assert await asyncio.gather(*waiting) == [True, True]
+            again = await gate.run("OCR", lambda: "ocr", release.set)
+            assert (gate.running, gate.waiting) == (0, 0)
+            gate.close()
+            return [said, again]
+
+        assert asyncio.run(play()) == ["crop", "ocr"]
+
+    def test_who_leaves_the_queue_makes_room_and_work_given_up_is_cancelled(self) -> None:
+        async def play() -> None:
+            gate, release = Gate(self.settings), threading.Event()
+            running = asyncio.ensure_future(gate.run("OCR", release.wait, release.set))
+            queued = asyncio.ensure_future(gate.run("OCR", release.wait, release.set))
+            await asyncio.sleep(0.05)
+            queued.cancel()
+            await asyncio.sleep(0)
+            assert (gate.running, gate.waiting) == (1, 0)
+            running.cancel()  # which sets `release`
+            with pytest.raises(asyncio.CancelledError):
+                await running
+            assert await gate.run("OCR", lambda: "next", release.set) == "next"
+            gate.close()
+
+        asyncio.run(play())
+
+
+class TestAccess:
+    def test_other_machines_need_a_token(self) -> None:
+        for host in ("0.0.0.0", "::", "192.168.1.5", "tools.example"):
+            with pytest.raises(UsageError, match="needs a token"):
+                Access(host)
+            assert Access(host, TOKEN).token == TOKEN
+        with pytest.raises(UsageError, match="at least 16"):
+            Access("0.0.0.0", "short")
+
+    @pytest.mark.parametrize(
+        ("host", "authority", "allowed"),
+        [
+            ("127.0.0.1", "127.0.0.1:8765", True),
+            ("127.0.0.1", "LOCALHOST", True),
+            ("127.0.0.1", "[::1]:80", True),
+            ("127.0.0.1", "evil.example:8765", False),
+            ("127.0.0.1", "localhost.evil.example", False),
+            ("127.0.0.1", "127.0.0.1.evil.example", False),
+            ("127.0.0.1", "10.0.0.1:8765", False),
+            ("127.0.0.1", "user@evil.example", False),
+            ("127.0.0.1", "", False),
+            ("127.0.0.1", "[", False),
+            ("0.0.0.0", "10.0.0.1:8765", True),
+            ("0.0.0.0", "evil.example", False),
+            ("0.0.0.0", "tools.lan:1", True),
+            ("tools.example", "tools.example", True),
+        ],
+    )
+    def test_only_its_own_names_are_allowed(self, host: str, authority: str, allowed: bool) -> None:
+        assert Access(host, TOKEN, ("Tools.lan",)).allows(authority) is allowed
+
+    def test_loopback(self) -> None:
+        assert [host for host in ("localhost", "127.9.9.9", "::1", "0.0.0.0", "a.b") if is_loopback(host)] == [
+            "localhost",
+            "127.9.9.9",
+            "::1",
+        ]
+
+
+def request(
+    access: Access, headers: Mapping[str, str] | Sequence[tuple[str, str]], path: str = "/health", method: str = "GET"
+) -> tuple[int, str]:
+    """The status and the body that an ASGI request is answered with."""
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def mcp(scope: Any, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]) -> None:
+        raise AssertionError("nothing here reaches the SDK")
+
+    async def play() -> None:
+        desk = Desk(Settings(("Crop",)))
+        pairs = headers.items() if isinstance(headers, Mapping) else headers
+        scope = {
+            "type": "http",
+            "method": method,
+            "path": path,
+            "headers": [(name.encode(), value.encode()) for name, value in pairs],
+        }
+        await Guard(Routes(desk, mcp), access, 1000)(scope, receive, send)
+        desk.close()
+
+    asyncio.run(play())
+    return sent[0]["status"], sent[1]["body"].decode()
+
+
+class TestGuard:
+    local = Access()
+    here = ("host", "localhost:1")
+
+    def test_health_and_metrics_and_nothing_else(self) -> None:
+        status, body = request(self.local, [self.here])
+        assert (status, json.loads(body)["status"], json.loads(body)["tools"]) == (200, "ok", ["Crop"])
+        status, body = request(self.local, [self.here], "/metrics")
+        assert status == 200
+        assert "adagym_tools_running 0\n" in body
+        assert request(self.local, [self.here], "/../etc/passwd")[0] == 404
+        assert request(self.local, [self.here], "/mcp", "GET")[0] == 405
+        assert request(self.local, [self.here], "/mcp", "PUT")[0] == 405
+
+    @pytest.mark.parametrize(
+        ("headers", "status"),
+        [
+            ([("host", "evil.example")], 421),
+            ([], 421),
+            ([here, here], 421),
+            ([here, ("origin", "http://evil.example")], 403),
+            ([here, ("origin", "null")], 403),
+            ([here, ("origin", "http://localhost:3000")], 200),
+            ([here, ("content-length", "1001")], 413),
+            ([here, ("content-length", "-1")], 413),
+            ([here, ("content-length", "9" * 400)], 413),
+            ([here, ("transfer-encoding", "chunked")], 411),
+        ],
+    )
+    def test_requests_are_checked_before_they_are_read(self, headers: list[tuple[str, str]], status: int) -> None:
+        assert request(self.local, headers)[0] == status
+
+    def test_the_token_is_needed_for_everything(self) -> None:
+        access = Access(token=TOKEN)
+        for path in ("/health", "/metrics", "/mcp"):
+            assert request(access, [self.here], path)[0] == 401
+            assert request(access, [self.here, ("authorization", "Bearer wrong")], path)[0] == 401
+            assert request(access, [self.here, ("authorization", f"Basic {TOKEN}")], path)[0] == 401
+        assert request(access, [self.here, ("authorization", f"Bearer {TOKEN}")])[0] == 200
+
+
+def test_metrics_are_cumulative_and_do_not_repeat_what_clients_write() -> None:
+    metrics = Metrics(("Crop",))
+    for seconds in (0.0005, 0.003, 99.0):
+        metrics.count("Crop", "success", seconds)
+    metrics.count('evil"}\nname 1', "failed", 0.0)
+    lines = metrics.text({"running": ("Calls that run.", 2)}).splitlines()
+    assert 'adagym_tools_calls_total{tool="Crop",status="success"} 3' in lines
+    assert 'adagym_tools_calls_total{tool="unknown",status="failed"} 1' in lines
+    for bound, count in (("0.001", 1), ("0.0025", 1), ("0.005", 2), ("30.0", 2), ("+Inf", 3)):
+        assert f'adagym_tools_call_seconds_bucket{{tool="Crop",le="{bound}"}} {count}' in lines
+    assert 'adagym_tools_call_seconds_sum{tool="Crop"} 99.003500' in lines
+    assert "adagym_tools_running 2" in lines
+    assert "evil" not in "".join(lines)
+
+
+def answers(
+    settings: Settings, *calls: tuple[str, Mapping[str, Any]], session: str | None = "s"
+) -> list[dict[str, Any] | None]:
+    async def play() -> list[dict[str, Any] | None]:
+        desk = Desk(settings)
+        try:
+            return [await desk.call(name, arguments, session) for name, arguments in calls]
+        finally:
+            desk.close()
+
+    return asyncio.run(play())
+
+
+def said(result: dict[str, Any] | None) -> dict[str, Any]:
+    assert result is not None
+    read: dict[str, Any] = json.loads(result["content"][0]["text"])
+    return read
+
+
+CROP = Settings(("Crop", "crop_image", "GetWeather"))
+BOX = [1, 2, 5, 6]
+
+
+class TestCalls:
+    def test_a_picture_comes_back_and_can_be_named(self) -> None:
+        first, second, number = answers(
+            CROP,
+            ("Crop", {"image": URL, "coordinates": BOX}),
+            ("Crop", {"image": "img_2", "coordinates": [0, 0, 2, 2]}),
+            ("crop_image", {"target_image": 1, "bbox_2d": BOX}),
+        )
+        assert first is not None
+        assert first["isError"] is False
+        assert [block["type"] for block in first["content"]] == ["text", "image"]
+        png = np.frombuffer(base64.b64decode(first["content"][1]["data"]), np.uint8)
+        assert np.array_equal(cv2.imdecode(png, cv2.IMREAD_COLOR)[..., ::-1], IMAGE[2:6, 1:5])
+        assert (said(first)["status"], said(first)["data"]) == ("success", {"size": [4, 4]})
+        assert (said(first)["sent"], said(first)["images"]) == ({"image": "img_1"}, ["img_2"])
+        check = first["_meta"]["adagym/check"]
+        assert (check["known"], check["online"], check["valid"]) == (True, True, ("image", "coordinates"))
+        assert (said(second)["data"], said(second)["images"]) == ({"size": [2, 2]}, ["img_3"])
+        assert said(number)["images"] == ["img_2"]  # the same part as the first
+
+    def test_hashes_of_pixels_and_of_files_name_pictures_without_a_session(self) -> None:
+        pixels = HASH + image_digest(IMAGE)
+        file = HASH + hashlib.sha256(file_of(IMAGE)).hexdigest()
+        calls = [("Crop", {"image": image, "coordinates": BOX}) for image in (pixels, URL, pixels, file)]
+        results = [said(result) for result in answers(CROP, *calls, session=None)]
+        assert [result["status"] for result in results] == ["failed", "success", "success", "success"]
+        assert results[0]["error_code"] == ErrorCode.CANNOT_LOAD_IMAGE
+        assert pixels in results[0]["message"]
+        assert results[1]["sent"] == {"image": pixels}
+        assert results[3]["images"] == [HASH + image_digest(IMAGE[2:6, 1:5])]
+
+    def test_names_belong_to_their_session(self) -> None:
+        async def play() -> list[dict[str, Any] | None]:
+            desk = Desk(CROP)
+            await desk.call("Crop", {"image": URL, "coordinates": BOX}, "one")
+            found = [await desk.call("Crop", {"image": "img_1", "coordinates": BOX}, name) for name in ("one", "two")]
+            desk.close()
+            return found
+
+        one, two = asyncio.run(play())
+        assert (said(one)["status"], said(two)["error_code"]) == ("success", ErrorCode.CANNOT_LOAD_IMAGE)
+
+    @pytest.mark.parametrize(
+        "image",
+        ["/etc/passwd", "file:///etc/passwd", "http://127.0.0.1:1/a.png", "img_1", "sha256:" + "0" * 32, "", "\ud800"],
+    )
+    def test_nothing_that_is_named_is_opened(self, image: str) -> None:
+        (result,) = answers(CROP, ("Crop", {"image": image, "coordinates": BOX}))
+        assert result is not None
+        assert result["isError"] is True
+        assert said(result)["error_code"] == ErrorCode.CANNOT_LOAD_IMAGE
+        assert result["_meta"]["adagym/check"]["valid"] == ("coordinates",)
+
+    def test_a_bad_picture_is_told_with_its_parameter(self) -> None:
+        (result,) = answers(CROP, ("Crop", {"image": "data:image/png;base64,!", "coordinates": BOX}))
+        assert said(result)["message"].startswith("`image` must hold base64")
+
+    @pytest.mark.parametrize(
+        "arguments", [{}, {"image": 3, "coordinates": BOX}, {"image": URL, "coordinates": "x" * 99}]
+    )
+    def test_wrong_arguments_are_failures_for_the_model(self, arguments: dict[str, Any]) -> None:
+        (result,) = answers(CROP, ("Crop", arguments))
+        assert said(result)["status"] == "failed"
+        assert said(result)["error_code"] in (201, 204, 205)
+
+    def test_an_unknown_tool_is_a_failure(self) -> None:
+        (result,) = answers(CROP, ("Nope", {}))
+        assert (said(result)["status"], said(result)["error_code"]) == ("failed", ErrorCode.TOOL_NOT_FOUND)
+
+    def test_what_is_larger_than_the_store_still_works_once(self) -> None:
+        settings = Settings(("Crop",), cache=0)
+        once, again = answers(
+            settings, ("Crop", {"image": URL, "coordinates": BOX}), ("Crop", {"image": "img_1", "coordinates": BOX})
+        )
+        assert (said(once)["status"], said(again)["error_code"]) == ("success", ErrorCode.CANNOT_LOAD_IMAGE)
+
+    def test_a_fault_is_the_servers_failure(self) -> None:
+        (result,) = answers(Settings(("Crop",), faults="timeout=1"), ("Crop", {"image": URL, "coordinates": BOX}))
+        assert result is not None
+        assert (result["isError"], said(result)["status"], said(result)["error_code"]) == (True, "broken", 0)
+        assert said(result)["message"].startswith("ToolTimeout")
+
+    def test_garbage_is_never_passed_on(self) -> None:
+        calls = [("Crop", {"image": URL, "coordinates": BOX})] * 20
+        results = answers(Settings(("Crop",), faults="garbage=1"), *calls)
+        assert {said(result)["status"] for result in results} == {"broken"}
+
+    def test_a_dropped_connection_has_no_answer(self) -> None:
+        dropped = answers(Settings(("Crop",), faults="drop=1"), ("Crop", {"image": URL, "coordinates": BOX}))
+        assert dropped == [None]
+
+    def test_who_drains_lets_nobody_in(self) -> None:
+        async def play() -> dict[str, Any] | None:
+            desk = Desk(CROP)
+            await desk.drain()
+            assert desk.health()["status"] == "draining"
+            return await desk.call("GetWeather", {"location": "Rome"}, None)
+
+        assert said(asyncio.run(play()))["status"] == "busy"
+
+
+def test_every_tool_is_listed_with_how_to_give_pictures() -> None:
+    names = tuple(entry.name for entry in TOOLS)
+    desk = Desk(Settings(names))
+    listed = {tool["name"]: tool for tool in desk.service.listed()}
+    desk.close()
+    assert tuple(listed) == names
+    for name, tool in listed.items():
+        spec = TOOLS.load(name).spec
+        assert tool["description"] == spec.description
+        assert tool["inputSchema"]["required"] == spec.parameters["required"]
+        assert set(tool["inputSchema"]["properties"]) == set(spec.properties)
+    assert "data:image/png;base64" in listed["InsertImage"]["inputSchema"]["properties"]["base_image"]["description"]
+    assert "data:image/png;base64" in listed["PathTracer"]["inputSchema"]["properties"]["target_image"]["description"]
+    assert "data:image" not in json.dumps(listed["GetWeather"])
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--tools", "Nope"], "no tool `Nope`"),
+        (["--per-tool", "OCR"], "TOOL=NUMBER"),
+        (["--tools", "Crop", "--per-tool", "OCR=1"], "not served"),
+        (["--concurrency", "0"], "at least 1"),
+        (["--host", "0.0.0.0"], "needs a token"),
+        (["--token-file", "/nowhere/token"], "cannot be read"),
+        (["--backend", "nope"], "no backend `nope`"),
+        (["--faults", "nope=1"], "nope"),
+        (["--port", "70000"], "Cannot listen"),
+    ],
+)
+def test_mistakes_on_the_command_line_are_told(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ADAGYM_TOOLS_TOKEN", raising=False)
+    assert main(["serve-tools", *words]) == 2
+    assert said in capsys.readouterr().err
