@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,8 +13,9 @@ import ray
 from ray.rllib.algorithms.algorithm import Algorithm
 from ray.rllib.algorithms.ppo import PPOConfig
 
+from adagym.envs.vsp_navigation import VSPNavigation
 from adagym.envs.wrappers.table import NAVIGATION, Answer
-from adagym.errors import UsageError
+from adagym.errors import InfraError, UsageError
 from adagym.integrations.rllib import make_env, play, register
 
 ENV = {
@@ -30,7 +33,7 @@ def cluster() -> Iterator[None]:
     ray.shutdown()
 
 
-def build(env_config: dict[str, Any], **training: Any) -> Algorithm:
+def build(env_config: dict[str, Any], restart: bool = False, **training: Any) -> Algorithm:
     config = (
         PPOConfig()
         .environment(register(), env_config=env_config)
@@ -38,6 +41,7 @@ def build(env_config: dict[str, Any], **training: Any) -> Algorithm:
         .learners(num_learners=0)
         .rl_module(model_config={"fcnet_hiddens": [64, 64]})
         .training(minibatch_size=256, num_epochs=6, lr=1e-3, gamma=0.9, entropy_coeff=0.005, **training)
+        .fault_tolerance(restart_failed_sub_environments=restart)
         .debugging(seed=0)
     )
     return config.build_algo()
@@ -51,7 +55,7 @@ def test_ppo_improves_and_its_module_plays_unseen_maps(cluster: None) -> None:
     episodes = list(play(algorithm.get_module(), unseen, range(20)))
     algorithm.stop()
     assert [episode.task.id for episode in episodes] == [unseen.get_wrapper_attr("tasks")[i].id for i in range(20)]
-    print(returns, np.mean([episode.reward for episode in episodes]))
+    assert np.mean([episode.reward for episode in episodes]) > 0.5
 
 
 def test_pictures_are_part_of_the_vector(cluster: None) -> None:
@@ -59,6 +63,32 @@ def test_pictures_are_part_of_the_vector(cluster: None) -> None:
     module = algorithm.get_module()
     assert module.observation_space.shape == (8 * 8 * 3 + 2 + 2,)
     assert algorithm.train()["env_runners"]["num_env_steps_sampled"] >= 256
+    algorithm.stop()
+
+
+def test_the_page_runs(cluster: None) -> None:
+    page = (Path(__file__).resolve().parents[1] / "docs" / "rllib.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(block, names)
+    names["algorithm"].stop()
+    assert len(names["episodes"]) == 3
+
+
+def test_an_infrastructure_failure_forgets_the_episode(cluster: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    respond = VSPNavigation._respond
+
+    def broken(env: VSPNavigation, episode: Any, parsed: Any) -> Any:
+        calls.append(1)
+        if len(calls) == 5:
+            raise InfraError("the server is gone")
+        return respond(env, episode, parsed)
+
+    monkeypatch.setattr(VSPNavigation, "_respond", broken)
+    algorithm = build({**ENV, "size": None}, restart=True, train_batch_size_per_learner=256)
+    assert algorithm.train()["env_runners"]["num_env_steps_sampled"] >= 256
+    assert len(calls) > 256
     algorithm.stop()
 
 

@@ -76,7 +76,7 @@ def pair_records(
     for record in others:  # as text, which takes a fraction of the memory
         waiting[_key(record)].append(json.dumps(record))
     place = -1
-    for place, record in enumerate(ones):  # noqa: B007  (the last place is needed below)
+    for place, record in enumerate(ones):
         partners = waiting[_key(record)]
         yield place, record, json.loads(partners.popleft()) if partners else None
     for partners in waiting.values():
@@ -121,7 +121,9 @@ def _compare(where: str, one: Any, other: Any) -> Divergence | None:
     return None if same else Divergence(where, _shown(one), _shown(other))
 
 
-def _compare_items(where: str, one: Mapping[Any, Any], other: Mapping[Any, Any], keys: Iterable[Any]) -> Any:
+def _compare_items(
+    where: str, one: Mapping[Any, Any], other: Mapping[Any, Any], keys: Iterable[Any]
+) -> Divergence | None:
     for key in keys:
         found = _compare(f"{where}, {key}", one.get(key, _ABSENT), other.get(key, _ABSENT))
         if found:

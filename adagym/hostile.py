@@ -23,7 +23,21 @@ OBJECTS: tuple[Any, ...] = tuple(action for action in HOSTILE if not isinstance(
 """Fixed actions of every type; the largest are left out, as they would take most of a run's time."""
 VALUES: tuple[Any, ...] = (
     *(None, True, False, 0, -1, 1, 2, 7, 64, 10**6, 10**7, 2**31, 2**63, -(2**63), 10**400, 0.5, -0.0, 1e-300, 1e308),
-    *("", " ", "img_1", "img_2", "img_0", "img_-1", "img_999", "IMG_1", "img_1 ", "\u0661", "\ud800", "\x00", "a" * 1001),
+    *(
+        "",
+        " ",
+        "img_1",
+        "img_2",
+        "img_0",
+        "img_-1",
+        "img_999",
+        "IMG_1",
+        "img_1 ",
+        "\u0661",
+        "\ud800",
+        "\x00",
+        "a" * 1001,
+    ),
     *("/etc/passwd", "../../etc/passwd", "file:///etc/passwd", "http://127.0.0.1/", "data:image/png;base64,AAAA"),
     *("frame_1", "0", "-1", "1e9", "NaN", "true", "[1, 2]", '{"x": 1, "y": 2}', "[[0,0],[1,1]]", "R,R,D", "L" * 999),
     *([], {}, [[]], [0, 0], [1, 2, 3], [0, 0, 1, 1], [0, 0, 10**6, 10**6], [1e6, 1e6], [5, 5, 5, 5], [9, 9, 1, 1]),
@@ -32,10 +46,50 @@ VALUES: tuple[Any, ...] = (
 )
 """Values of arguments."""
 TEXTS = (
-    *("", " ", "\n", "\r\n\t", "\x00", "\x1b[2J", "\ud800", "\udfff", "\ufffe", "\u202e", "\u2028", "e\u0301" * 40, "🧊"),
+    *(
+        "",
+        " ",
+        "\n",
+        "\r\n\t",
+        "\x00",
+        "\x1b[2J",
+        "\ud800",
+        "\udfff",
+        "\ufffe",
+        "\u202e",
+        "\u2028",
+        "e\u0301" * 40,
+        "🧊",
+    ),
     *("<think>", "</think>", "<tool_call>", "</tool_call>", "<response>", "</response>", "<answer>", "</answer>"),
-    *("\\boxed{", "}", "{", "[", '"', "\\", "\\u", "\\ud800", "NaN", "Infinity", "1e999", "null", "9" * 5000, "{{" * 500),
-    *("[" * 3000, '{"a":' * 1500, "name", "parameters", "arguments", "<|im_end|>", "<image>", "</s>", "```json", "0.1.2"),
+    *(
+        "\\boxed{",
+        "}",
+        "{",
+        "[",
+        '"',
+        "\\",
+        "\\u",
+        "\\ud800",
+        "NaN",
+        "Infinity",
+        "1e999",
+        "null",
+        "9" * 5000,
+        "{{" * 500,
+    ),
+    *(
+        "[" * 3000,
+        '{"a":' * 1500,
+        "name",
+        "parameters",
+        "arguments",
+        "<|im_end|>",
+        "<image>",
+        "</s>",
+        "```json",
+        "0.1.2",
+    ),
 )
 """Pieces that are put into texts."""
 
@@ -110,7 +164,9 @@ class Hostile:
         try:
             return writer.write_call(ToolCall(name, arguments), "x")
         except (UsageError, TypeError, ValueError):  # a writer refuses what its reader would refuse
-            return writer.write_call(ToolCall("Tool", {}), "x").replace("Tool", name).replace("{}", json.dumps(arguments))
+            return (
+                writer.write_call(ToolCall("Tool", {}), "x").replace("Tool", name).replace("{}", json.dumps(arguments))
+            )
 
     def _answer(self, space: ActionText) -> str:
         answer = _shown(self._pick((*TEXTS, *VALUES)))

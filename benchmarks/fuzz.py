@@ -98,7 +98,10 @@ def fuzz(name: str, options: Options, out: Path) -> dict[str, Any]:
         check=False,
     )
     if done.returncode:
-        print(f"{name} broke (exit code {done.returncode}):\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}", file=sys.stderr)
+        print(
+            f"{name} broke (exit code {done.returncode}):\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}",
+            file=sys.stderr,
+        )
     branches = re.findall(r"cov: (\d+)", done.stderr)
     return {
         "broken": int(done.returncode != 0),
@@ -117,7 +120,11 @@ def main(options: Options) -> None:
 
     started = time.perf_counter()
     names = options.targets.split(",") if options.targets else targets()
-    figures: dict[str, Any] = {"guided": int(find_spec("atheris") is not None), "runs_per_target": options.runs, "broken": 0}
+    figures: dict[str, Any] = {
+        "guided": int(find_spec("atheris") is not None),
+        "runs_per_target": options.runs,
+        "broken": 0,
+    }
     with tempfile.TemporaryDirectory() as temporary:
         for name in names:
             found = fuzz(name, options, (options.out or Path(temporary)).resolve())

@@ -113,7 +113,9 @@ class _Draw:
     def text(self) -> str:
         size = self.byte() % 24
         self._at += size
-        return self._data[self._at - size : self._at].decode("utf-8", errors="surrogateescape" if size > 20 else "replace")
+        return self._data[self._at - size : self._at].decode(
+            "utf-8", errors="surrogateescape" if size > 20 else "replace"
+        )
 
     def number(self) -> int | float:
         kind, whole = self.byte(), self.byte()

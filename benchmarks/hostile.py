@@ -116,7 +116,7 @@ def _tell(env: ToolEnv, seed: int, turn: int, action: Any, what: str) -> None:
 def _environments(options: Options) -> Iterator[ToolEnv]:
     for name in options.envs.split(","):
         for dialect in DIALECTS.names():
-            tasks = {"tasks": SMALL[name]} if name in SMALL else {}
+            tasks: dict[str, Any] = {"tasks": SMALL[name]} if name in SMALL else {}
             env: Any = gym.make(name, dialect=dialect, max_turns=TURNS, disable_env_checker=True, **tasks).unwrapped
             yield env
 

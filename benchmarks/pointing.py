@@ -1,7 +1,8 @@
 """How often each pointing backend hits what is asked for in generated scenes, and how long it takes.
 
 ``objects`` is asked for things of scenes of visual search by colour and name, and for ones that the scene does not
-hold; ``text`` for the codes on their tags; ``map`` for the goals of ice maps. A hit is a first point inside the
+hold; ``text`` for the codes on their tags; ``map`` for the goals of ice maps; ``photo`` for the one object, a sixth of
+the picture wide, that was pasted on a photograph, if its extra is installed. A hit is a first point inside the
 thing's box; ``right`` is the share of all points that are in the box of some thing so called. Scenes are new for every
 question, so nothing is remembered; for ``text`` a scene's reading is remembered, and the seconds are those of its first
 question.
@@ -17,12 +18,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import tyro
 from rich.console import Console
 
+from adagym.envs.tasks.photos import PHOTOS, SCENES
 from adagym.envs.tasks.vsp_generated import VSPGenerated
 from adagym.envs.tasks.vstar import VStarGenerated
-from adagym.envs.tasks.vstar_scene import SceneImage, Thing
+from adagym.envs.tasks.vstar_scene import SceneImage, Thing, background, extent, paste
 from adagym.errors import MissingExtra
 from adagym.evals.figures import publish
 from adagym.tools.objects import OBJECTS
@@ -105,6 +108,22 @@ def maps(options: Options) -> list[Asked]:
     return asked
 
 
+def photo(options: Options) -> list[Asked]:
+    """Ask for an object that was pasted on a photograph; what the model does not know counts as a miss."""
+    asked = []
+    names, backdrops = sorted(OBJECTS), [PHOTOS[name] for split in SCENES.values() for name in split]
+    for number in range(options.scenes):
+        rng = np.random.default_rng([options.seed, number])
+        name = names[int(rng.integers(len(names)))]
+        image = background(backdrops[number % len(backdrops)].load(), 1280, 800, False)
+        width, height = extent(name, 213)
+        x, y = int(rng.integers(1280 - width)), int(rng.integers(800 - height))
+        box = (x, y, x + width, y + height)
+        paste(image, OBJECTS[name].load(), box)
+        asked.append(ask(image, f"the {name}", "photo", [box]))
+    return asked
+
+
 def figures_of(name: str, asked: Sequence[Asked]) -> dict[str, float]:
     """Hit rate, share of right points and mean seconds."""
     points = sum(one.points for one in asked)
@@ -139,6 +158,10 @@ def main(options: Options) -> None:
             figures |= figures_of(f"text_{side}", text(scenes))
         except MissingExtra as error:
             Console(stderr=True).print(f"text is left out: {error}")
+    try:
+        figures |= figures_of("photo", photo(options))
+    except MissingExtra as error:
+        Console(stderr=True).print(f"photo is left out: {error}")
     publish("Pointing", figures, seed=options.seed, seconds=time.perf_counter() - began, path=options.json)
 
 

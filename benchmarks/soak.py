@@ -81,7 +81,7 @@ class Soak:
 
     def __init__(self, options: Options) -> None:
         self.options, self.seen = options, Seen()
-        given = {"tasks": options.tasks, "tools": options.tools}
+        given: dict[str, Any] = {"tasks": options.tasks, "tools": options.tools}
         self._make: Any = functools.partial(gym.make, options.env, disable_env_checker=True, **given)
         self._envs = ToolVectorEnv(
             self._make, options.concurrent, workers=options.workers, num_workers=options.num_workers
@@ -107,7 +107,7 @@ class Soak:
 
     def _wave(self) -> None:
         places = list(self._playing)
-        space = self._envs.single_action_space
+        space: Any = self._envs.single_action_space
         actions = [self._hostile.action(space) for _ in places]
         began = time.perf_counter()
         results = self._envs.step_some(places, actions)

@@ -196,9 +196,10 @@ class Pipe:
     async def clients(self, count: int) -> list[Call]:
         """Start the server, if it is not, and return callers."""
         if self._process is None:
-            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-            words = [*SERVE, "--stdio", "--tools", "Crop"]
-            self._process = await asyncio.create_subprocess_exec(*words, limit=LIMIT, **pipes)
+            words = [*SERVE, "--stdio", "--tools", "Crop", "--backend", "inline"]
+            self._process = await asyncio.create_subprocess_exec(
+                *words, limit=LIMIT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+            )
             self._reading = asyncio.create_task(self._read())
             await self._post("initialize", json.dumps(HELLO).encode())
         body = json.dumps(self._parameters).encode()
@@ -215,7 +216,8 @@ class Pipe:
         head = b'{"jsonrpc":"2.0","id":%d,"method":"%s","params":' % (self._number, method.encode())
         self._process.stdin.write(head + body + b"}\n")
         await self._process.stdin.drain()
-        return await answer
+        line: bytes = await answer
+        return line
 
     async def _read(self) -> None:
         assert self._process is not None

@@ -64,7 +64,7 @@ def main() -> None:
     """Serve at a port of this machine."""
     kind, port = sys.argv[1], int(sys.argv[2])
     app = on_fastapi() if kind == "fastapi" else on_fastmcp()
-    uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning", access_log=False)
+    uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning", access_log=False, timeout_keep_alive=120)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@
 Run: python examples/04_tree_rollouts.py
 """
 
+from typing import Any
+
 import gymnasium as gym
 import numpy as np
 
@@ -10,7 +12,7 @@ import adagym  # noqa: F401  (registers the environments)
 
 WIDTH, TURNS = 4, 4
 
-env = gym.make("adagym/VSPNavigation-v0", tasks="vsp-generated:sides=3,n=10", max_turns=TURNS).unwrapped
+env: Any = gym.make("adagym/VSPNavigation-v0", tasks="vsp-generated:sides=3,n=10", max_turns=TURNS).unwrapped
 env.reset(seed=0, options={"task": 4})
 env.action_space.seed(1)
 

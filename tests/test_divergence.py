@@ -11,7 +11,8 @@ import pytest
 import adagym  # noqa: F401  (registers the ids)
 from adagym.divergence import first_divergence, pair_records, record_of
 
-POINT = '<think>a</think><tool_call>{"name": "Point", "parameters": {"image": "img_1", "description": "Elf"}}</tool_call>'
+CALL = '{"name": "Point", "parameters": {"image": "img_1", "description": "Elf"}}'
+POINT = f"<think>a</think><tool_call>{CALL}</tool_call>"
 
 
 @pytest.fixture(scope="module")

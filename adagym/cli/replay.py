@@ -97,7 +97,9 @@ def _compare_runs(file: Path, other: Path) -> int:
             report.add(position, left["task"]["id"], found)
     report.print()
     same = paired - report.count
-    print(f"{paired} compared, {same} identical, {report.count} different, {alone} + {unmatched} without a counterpart.")
+    print(
+        f"{paired} compared, {same} identical, {report.count} different, {alone} + {unmatched} without a counterpart."
+    )
     return int(report.count + alone + unmatched > 0)
 
 

@@ -314,7 +314,7 @@ class PlayApp(App[Trajectory]):
         score = self.session.score()
         total = "not scored" if score.total is None else f"{score.total:g}"
         line, told = self.query_one("#reward", Static), f"{total}{parts_text(score.parts)}"
-        begins = ("reward ",) if self.session.here.ended else ("reward if it ended now: ", "reward now ", "now ")
+        begins = ("reward ", "") if self.session.here.ended else ("reward if it ended now: ", "reward now ", "now ")
         fitting = (begin for begin in begins if len(begin + told) <= line.content_size.width)
         rival = "" if self._rival is None else f"\n{self._rival.standing()}"
         line.update(f"{next(fitting, begins[-1])}{told}{rival}")

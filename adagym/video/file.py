@@ -165,7 +165,9 @@ def _open(path: str) -> Reader:
         if not os.path.getsize(path):
             raise DataError("it is empty. Fetch it again")
         if is_playlist(path):
-            raise DataError("it is a list of other files or addresses, and none of them is opened. Give the video itself")
+            raise DataError(
+                "it is a list of other files or addresses, and none of them is opened. Give the video itself"
+            )
         missing = missing_bytes(path)
         if missing:
             raise DataError(f"it is cut short, its last {missing} bytes are missing. Fetch it again")

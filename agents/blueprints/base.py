@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -27,6 +27,25 @@ Part = Generator[Move, Envelope, Envelope]
 
 class Unfit(Exception):
     """A task on which a plan cannot be shown, for example a map on which no wrong path can be drawn."""
+
+
+T = TypeVar("T")
+
+
+def understood(question: T | None) -> T:
+    """A question, if it was understood.
+
+    Raises:
+        Unfit: It was not.
+    """
+    if question is None:
+        raise Unfit("the question is of no known form")
+    return question
+
+
+def option_of(letter: str, options: Mapping[str, str]) -> str:
+    """The text of an option; ``options`` holds text to letter."""
+    return next(text for text, known in options.items() if known == letter)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from adagym.agents.blueprints.base import Case, Desk, Envelope, Part, Plan, Unfit, Variant
+from adagym.agents.blueprints.base import Case, Desk, Envelope, Part, Plan, Unfit, Variant, understood
 from adagym.agents.blueprints.gui_qa_words import WORDINGS
 from adagym.agents.blueprints.variants import Way
 from adagym.agents.experts.base import Move, Scene
@@ -38,10 +38,7 @@ class GUIDesk(Desk):
 
     def __init__(self, case: Case) -> None:
         super().__init__(case, WORDINGS)
-        question = read_question(case.scene.prompt)
-        if question is None:
-            raise Unfit("the question is of no known form")
-        kind, parts = question
+        kind, parts = understood(read_question(case.scene.prompt))
         answer, seen = by_sight(case.scene, kind, parts)
         if answer is None or not seen:
             raise Unfit("the answer cannot be made out")

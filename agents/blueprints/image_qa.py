@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 
-from adagym.agents.blueprints.base import Case, CountingDesk, Envelope, Part, Plan, Unfit, Variant
+from adagym.agents.blueprints.base import (
+    Case,
+    CountingDesk,
+    Envelope,
+    Part,
+    Plan,
+    Unfit,
+    Variant,
+    option_of,
+    understood,
+)
 from adagym.agents.blueprints.image_qa_words import WORDINGS
 from adagym.agents.blueprints.variants import Way
 from adagym.agents.experts.base import Move
-from adagym.agents.experts.image_qa import Asked, Look, by_sight, conclude, next_look, read_question
+from adagym.agents.experts.image_qa import Look, by_sight, conclude, next_look, read_question
 from adagym.agents.experts.vstar import Search, around, below, read, size_of
 from adagym.tools.pointing.choose import locate
 from adagym.types import Array, ToolCall
@@ -32,10 +42,7 @@ class PicturesDesk(CountingDesk):
 
     def __init__(self, case: Case) -> None:
         super().__init__(case, WORDINGS)
-        asked = read_question(case.scene.prompt)
-        if asked is None:
-            raise Unfit("the question is of no known form")
-        self.asked: Asked = asked
+        self.asked = asked = understood(read_question(case.scene.prompt))
         made = {name for names in case.scene.made for name in names}
         self.pictures: Mapping[str, Array] = {
             name: image for name, image in case.scene.images.items() if name not in made
@@ -66,7 +73,7 @@ class PicturesDesk(CountingDesk):
 
     def answer(self, letter: str, purpose: str, verdict: str = "") -> Move:
         """Give an answer."""
-        said = next(text for text, known in self.asked.options.items() if known == letter)
+        said = option_of(letter, self.asked.options)
         return Move(self.voice.say(purpose, said=said, verdict=verdict), answer=letter)
 
 

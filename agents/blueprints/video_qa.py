@@ -8,14 +8,23 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping, Sequence
 from itertools import pairwise
 
-from adagym.agents.blueprints.base import Case, CountingDesk, Envelope, Part, Plan, Unfit, Variant
+from adagym.agents.blueprints.base import (
+    Case,
+    CountingDesk,
+    Envelope,
+    Part,
+    Plan,
+    Unfit,
+    Variant,
+    option_of,
+    understood,
+)
 from adagym.agents.blueprints.variants import Way
 from adagym.agents.blueprints.video_qa_words import WORDINGS
 from adagym.agents.experts.base import Move
 from adagym.agents.experts.video_qa import (
     CLIP,
     MOST_CALLS,
-    Asked,
     around,
     conclude,
     draw_way,
@@ -51,10 +60,7 @@ class VideoDesk(CountingDesk):
 
     def __init__(self, case: Case) -> None:
         super().__init__(case, WORDINGS)
-        asked = read_question(case.scene.prompt)
-        if asked is None:
-            raise Unfit("the question is of no known form")
-        self.asked: Asked = asked
+        self.asked = asked = understood(read_question(case.scene.prompt))
         self.name = asked.words[0] if asked.words else ""
 
     @property
@@ -97,7 +103,7 @@ class VideoDesk(CountingDesk):
 
     def answer(self, letter: str, purpose: str | None = None) -> Move:
         """Give an answer; a purpose puts its words around those that say what is seen."""
-        said = next(text for text, known in self.asked.options.items() if known == letter)
+        said = option_of(letter, self.asked.options)
         seen = self.voice.say(self.asked.form, name=self.name, words=self.asked.words, said=said)
         return Move(seen if purpose is None else self.voice.say(purpose, seen=seen), answer=letter)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 
-from adagym.agents.blueprints.base import Case, Desk, Envelope, Part, Plan, Unfit, Variant
+from adagym.agents.blueprints.base import Case, Desk, Envelope, Part, Plan, Unfit, Variant, option_of, understood
 from adagym.agents.blueprints.variants import Way
 from adagym.agents.blueprints.vstar_words import WORDINGS
 from adagym.agents.experts.base import Move
@@ -30,11 +30,8 @@ class SearchDesk(Desk):
 
     def __init__(self, case: Case) -> None:
         super().__init__(case, WORDINGS)
-        asked = read_question(case.scene.prompt)
-        if asked is None:
-            raise Unfit("the question is of no known form")
-        self.asked = asked
-        self.name = asked.names[0]
+        self.asked = understood(read_question(case.scene.prompt))
+        self.name = self.asked.names[0]
         self._made = 0
 
     def find(self, step: str, name: str, think: str) -> Part:
@@ -87,7 +84,7 @@ class SearchDesk(Desk):
 
     def answer(self, letter: str, purpose: str | None = None) -> Move:
         """Give an answer; a purpose puts its words around those that say what is seen."""
-        said = next(text for text, known in self.asked.options.items() if known == letter)
+        said = option_of(letter, self.asked.options)
         seen = self.voice.say(self.asked.kind, name=self.name, other=self.asked.names[-1], said=said)
         think = seen if purpose is None else self.voice.say(purpose, seen=seen, name=self.name)
         return Move(think, answer=letter)

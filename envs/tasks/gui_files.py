@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 from adagym.envs.tasks.lazy import LazyTasks
 from adagym.envs.tasks.parquet import ParquetRows
+from adagym.envs.tasks.records import check_family
 from adagym.envs.tasks.row_picture import RowPicture
 from adagym.errors import DataError, UsageError
 from adagym.types import LazyImage, Task
@@ -61,7 +62,7 @@ class GUIChat(_Listed):
     splits: ClassVar[tuple[str, ...]] = ("train", "test")
 
     def __init__(self, family: str, folder: str | Path, split: str | None = None) -> None:
-        _check_family(family, "guichat")
+        check_family(family, FAMILY, "guichat")
         folder = Path(folder)
         if split is not None and split not in self.splits:
             raise UsageError(f"There is no split {split!r}; choose one of {', '.join(self.splits)}, or none for all.")
@@ -113,7 +114,7 @@ class WebMMU(_Listed):
     """
 
     def __init__(self, family: str, folder: str | Path, question_type: str | None = None) -> None:
-        _check_family(family, "webmmu")
+        check_family(family, FAMILY, "webmmu")
         ParquetRows(folder, WEB_COLUMNS)  # refuses files without the pictures' column
         self._path = str(folder)
         self._rows = ParquetRows(folder, WEB_COLUMNS[1:])
@@ -155,11 +156,6 @@ def _make(name: str, question: str, answer: str, picture: LazyImage, meta: Mappi
         answer_type="box" if _BOX.fullmatch(answer) else "anls",
         meta=dict(meta or {}),
     )
-
-
-def _check_family(family: str, source: str) -> None:
-    if family != FAMILY:
-        raise UsageError(f"`{source}` holds tasks of the family `{FAMILY}`, not `{family}`.")
 
 
 def _read_list(path: Path) -> list[Mapping[str, Any]]:

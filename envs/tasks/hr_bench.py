@@ -10,9 +10,10 @@ from pathlib import Path
 
 from adagym.envs.tasks.lazy import LazyTasks
 from adagym.envs.tasks.parquet import ParquetRows
+from adagym.envs.tasks.records import check_family, one_of
 from adagym.envs.tasks.row_picture import RowPicture
-from adagym.envs.tasks.vstar_text import VSTAR, check_family, prompt_of
-from adagym.errors import DataError, UsageError
+from adagym.envs.tasks.vstar_text import VSTAR, prompt_of
+from adagym.errors import DataError
 from adagym.rewards.choices import LETTERS
 from adagym.types import Task
 
@@ -35,9 +36,8 @@ class HRBench(LazyTasks):
     """
 
     def __init__(self, family: str, folder: str | Path, size: str = "4k") -> None:
-        check_family(family)
-        if size not in SIZES:
-            raise UsageError(f"There is no size {size!r}; choose one of {', '.join(SIZES)}.")
+        check_family(family, VSTAR, "hr-bench")
+        one_of(size, SIZES, "size")
         path = Path(folder)
         self._path = path / f"hr_bench_{size}.parquet" if path.is_dir() else path
         ParquetRows(self._path, ("image",))  # refuses files without pictures before one is asked for

@@ -6,7 +6,6 @@ The scenes are those of visual search (``adagym.envs.tasks.vstar_scene``), small
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,9 @@ import numpy as np
 from adagym.envs.tasks.images_kinds import KINDS, OPTIONS, Puzzle
 from adagym.envs.tasks.lazy import LazyTasks
 from adagym.envs.tasks.photos import SPLITS, photos_of
-from adagym.envs.tasks.vstar import DIFFICULTIES, MAX_SIDE, MIN_SIZE, Draw, Question, names_of
+from adagym.envs.tasks.records import check_family, number, some_of
+from adagym.envs.tasks.scene_options import SceneOptions
+from adagym.envs.tasks.vstar import Draw, Question, names_of
 from adagym.envs.tasks.vstar_scene import Place, SceneImage, Wish, grid, lay_out
 from adagym.envs.tasks.vstar_text import prompt_of, shuffled
 from adagym.errors import UsageError
@@ -25,17 +26,6 @@ FAMILY = "image_qa"
 MAX_PICTURES = 6
 SIMILARITY = 0.3
 """Share of the other objects that are of the same category as the one asked for."""
-
-
-@dataclass(frozen=True)
-class _Options:
-    split: str
-    seed: int
-    n: int
-    side: int
-    times: int
-    clutter: float
-    pictures: int
 
 
 class ManyImages(LazyTasks):
@@ -52,7 +42,7 @@ class ManyImages(LazyTasks):
         split: ``train`` or ``test``.
         side: Width of each picture in pixels, up to 7680; the height is 9/16 of it.
         difficulty: ``easy``, ``medium`` or ``hard``: how small the objects are, see
-            :data:`~adagym.envs.tasks.vstar.DIFFICULTIES`.
+            :data:`~adagym.envs.tasks.scene_options.DIFFICULTIES`.
         clutter: Share of the places in a scene at which other objects stand, 0 to 1.
         pictures: How many there are, 4 to 6.
         kinds: Kinds of questions, taken in turn, of :data:`KINDS`; ``"where-text"`` or a sequence.
@@ -75,25 +65,12 @@ class ManyImages(LazyTasks):
         pictures: int | str = 4,
         kinds: str | Sequence[str] | None = None,
     ) -> None:
-        if family != FAMILY:
-            raise UsageError(f"`images` holds tasks of the family `{FAMILY}`, not of {family!r}.")
+        check_family(family, FAMILY, "images")
         self._photos = photos_of(folder or None, split)
-        self._kinds = tuple(KINDS) if kinds is None else tuple(kinds.split("-") if isinstance(kinds, str) else kinds)
-        if not self._kinds or not set(self._kinds) <= set(KINDS):
-            raise UsageError(f"`kinds` are of {', '.join(KINDS)}, joined by hyphens, not {kinds!r}.")
-        if difficulty not in DIFFICULTIES:
-            raise UsageError(f"There is no difficulty {difficulty!r}; choose one of {', '.join(DIFFICULTIES)}.")
-        times = DIFFICULTIES[difficulty]
-        try:
-            self._options = _Options(split, int(seed), int(n), int(side), times, float(clutter), int(pictures))
-        except (TypeError, ValueError) as error:
-            raise UsageError(f"An option of `images` is not a number: {error}.") from None
-        options = self._options
-        if options.n < 1 or options.seed < 0 or not 0 <= options.clutter <= 1:
-            raise UsageError(f"`images` needs n of at least 1, a seed of at least 0, clutter from 0 to 1: {options}.")
-        if not MIN_SIZE * times <= options.side <= MAX_SIDE:
-            raise UsageError(f"`side` is from {MIN_SIZE * times} ({difficulty}) to {MAX_SIDE} pixels, not {side}.")
-        if not OPTIONS <= options.pictures <= MAX_PICTURES:
+        self._kinds = some_of(kinds, tuple(KINDS), "kinds")
+        self._options = SceneOptions.read(split, difficulty, seed=seed, n=n, side=side, clutter=clutter)
+        self._pictures = number(pictures, int, "pictures")
+        if not OPTIONS <= self._pictures <= MAX_PICTURES:
             raise UsageError(f"`pictures` is from {OPTIONS} to {MAX_PICTURES}, not {pictures}.")
 
     def __len__(self) -> int:
@@ -102,12 +79,11 @@ class ManyImages(LazyTasks):
     def _at(self, index: int) -> Task:
         options = self._options
         kind = self._kinds[index % len(self._kinds)]
-        width, height = options.side, options.side * 9 // 16
+        width, height, size = options.side, options.height, options.size
         rng = np.random.default_rng([options.seed, SPLITS.index(options.split), index])
-        size = round(width / options.times)
         draw = Draw(rng, names_of(options.split), grid(width, height, size))
-        puzzle = KINDS[kind](draw, options.pictures)
-        scenes = [self._scene(draw, puzzle, number, size) for number in range(options.pictures)]
+        puzzle = KINDS[kind](draw, self._pictures)
+        scenes = [self._scene(draw, puzzle, number, size) for number in range(self._pictures)]
         choices, answer = shuffled(rng, puzzle.right, puzzle.wrong)
         meta: dict[str, Any] = {
             "kind": kind,
@@ -136,7 +112,7 @@ class ManyImages(LazyTasks):
         wishes += draw.others(asked, round(options.clutter * draw.room) - len(wishes), SIMILARITY)
         places = lay_out(rng, wishes, draw.cells(len(wishes), ()), size)
         photo = sorted(self._photos)[int(rng.integers(len(self._photos)))]
-        return SceneImage(self._photos[photo], options.side, options.side * 9 // 16, bool(rng.random() < 0.5), places)
+        return SceneImage(self._photos[photo], options.side, options.height, bool(rng.random() < 0.5), places)
 
 
 def _boxes(places: Sequence[Place], names: Sequence[str]) -> dict[str, list[list[int]]]:

@@ -17,9 +17,10 @@ from typing import Any
 import cv2
 import numpy as np
 
-from adagym.envs.tasks.jigsaw_text import JIGSAW, MAX_CHOICES, PLACES, check_family, options, prompt_of
+from adagym.envs.tasks.jigsaw_text import JIGSAW, MAX_CHOICES, PLACES, options, prompt_of
 from adagym.envs.tasks.lazy import LazyTasks
 from adagym.envs.tasks.photos import SPLITS, photos_of
+from adagym.envs.tasks.records import check_family
 from adagym.errors import DataError, UsageError
 from adagym.rewards.choices import LETTERS
 from adagym.tools.detect_black_area import detect_black_area
@@ -110,7 +111,7 @@ class Jigsaw(LazyTasks):
         crop: float | str | None = None,
         parted: bool | str = True,
     ) -> None:
-        self.family = check_family(family)
+        self.family = check_family(family, JIGSAW, "jigsaw")
         self._photos: Mapping[str, LazyImage] = photos_of(folder or None, split, _yes(parted))
         self._names = list(self._photos)
         self._split = split

@@ -13,11 +13,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from adagym.envs.tasks.jigsaw_text import JIGSAW, MAX_CHOICES, check_family, lettered, options
+from adagym.envs.tasks.jigsaw_text import JIGSAW, MAX_CHOICES, lettered, options
 from adagym.envs.tasks.lazy import LazyTasks
 from adagym.envs.tasks.parquet import ParquetRows
+from adagym.envs.tasks.records import check_family, one_of
 from adagym.envs.tasks.row_picture import bytes_of
-from adagym.errors import DataError, UsageError
+from adagym.errors import DataError
 from adagym.pictures import PictureBytes
 from adagym.rewards.choices import LETTERS
 from adagym.types import Task
@@ -29,10 +30,11 @@ SPLITS = ("val", "test")
 class _Rows(LazyTasks):
     """Tasks of Parquet rows."""
 
+    name: ClassVar[str]
     _columns: ClassVar[tuple[str, ...]]
 
     def __init__(self, family: str, path: Path) -> None:
-        self.family = check_family(family)
+        self.family = check_family(family, JIGSAW, self.name)
         self._path = path
         self._rows = ParquetRows(path, self._columns)
 
@@ -81,6 +83,7 @@ class JigsawCoco(_Rows):
         DataError: A file is missing or has other columns; when a task is read, its row cannot be used.
     """
 
+    name = "jigsaw-coco"
     _columns = ("idx", "question_image", "choice_images", "question_text", "correct_answer")
 
     def __init__(self, family: str, folder: str | Path) -> None:
@@ -115,11 +118,11 @@ class BlinkJigsaw(_Rows):
         DataError: The file is missing or has other columns; when a task is read, its row cannot be used.
     """
 
+    name = "blink-jigsaw"
     _columns = ("idx", "prompt", "image_1", "image_2", "image_3", "image_4", "choices", "answer")
 
     def __init__(self, family: str, folder: str | Path, split: str = "val") -> None:
-        if split not in SPLITS:
-            raise UsageError(f"There is no split {split!r}; choose one of {', '.join(SPLITS)}.")
+        one_of(split, SPLITS, "split")
         path = _home(Path(folder), "Jigsaw")
         if path.is_dir():
             path = next(iter(sorted(path.glob(f"{split}-*.parquet"))), path / f"{split}-00000-of-00001.parquet")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from adagym.errors import UsageError
 from adagym.rewards.choices import LETTERS
 
 JIGSAW = "jigsaw"
@@ -35,14 +34,3 @@ def prompt_of(count: int) -> str:
 def lettered(choices: Sequence[str]) -> str:
     """The options as ``(A) ... (B) ...``."""
     return " ".join(f"({letter}) {choice}" for letter, choice in zip(LETTERS, choices, strict=False))
-
-
-def check_family(family: str) -> str:
-    """Return the family if it is this one.
-
-    Raises:
-        UsageError: It is not.
-    """
-    if family != JIGSAW:
-        raise UsageError(f"Jigsaw puzzles make tasks of `{JIGSAW}`, not of `{family}`.")
-    return family

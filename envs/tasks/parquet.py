@@ -135,10 +135,11 @@ def _batch_rows(group: Any, columns: Sequence[str] | None, most: int, file: str)
     """How many rows to decode at a time: no value can be larger than its column."""
     chunks = [group.column(place) for place in range(group.num_columns)]
     read = [chunk for chunk in chunks if columns is None or chunk.path_in_schema.partition(".")[0] in columns]
-    sizes = [chunk.total_uncompressed_size for chunk in read]
+    sizes = [int(chunk.total_uncompressed_size) for chunk in read]
     if sum(sizes) > most:
         raise _too_large(file, sum(sizes))
-    return max(_BATCH, min(group.num_rows, most // max([*sizes, 1])))
+    limit: int = most // max([*sizes, 1])
+    return max(_BATCH, min(int(group.num_rows), limit))
 
 
 def _too_large(file: str, size: int) -> DataError:

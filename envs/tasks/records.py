@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 import re
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from adagym.envs.tasks.json_rows import JsonRows
 from adagym.envs.tasks.lazy import LazyTasks
@@ -22,6 +22,7 @@ from adagym.rewards.choices import LETTERS
 from adagym.types import Task
 
 Record = Mapping[str, Any]
+N = TypeVar("N", int, float)
 
 ASK_LETTER = "Answer with the letter of the right option."
 
@@ -96,12 +97,26 @@ def some_of(value: str | Sequence[str] | None, known: Sequence[str], option: str
     """Values joined by hyphens, or a sequence of them; None is all.
 
     Raises:
-        UsageError: One is not known.
+        UsageError: One is not known, or the sequence is empty.
     """
     if value is None:
         return tuple(known)
     given = value.split("-") if isinstance(value, str) else value
+    if not given:
+        raise UsageError(f"`{option}` names none; choose some of {', '.join(known)}.")
     return tuple(one_of(item, known, option) for item in given)
+
+
+def number(value: float | str, kind: Callable[[Any], N], option: str) -> N:
+    """Read a number that may be written as text, as ``int`` or ``float``.
+
+    Raises:
+        UsageError: It is none.
+    """
+    try:
+        return kind(value)
+    except (TypeError, ValueError, OverflowError):
+        raise UsageError(f"`{option}` is not a number: {value!r}.") from None
 
 
 def switch(value: bool | str, option: str) -> bool:

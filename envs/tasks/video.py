@@ -10,7 +10,7 @@ import numpy as np
 
 from adagym.envs.tasks.lazy import LazyTasks
 from adagym.envs.tasks.photos import SPLITS, photos_of
-from adagym.envs.tasks.records import check_family
+from adagym.envs.tasks.records import check_family, one_of, some_of
 from adagym.envs.tasks.video_questions import CORNERS, FEWEST, KINDS, Question, Span
 from adagym.envs.tasks.video_scene import MAX_FRAMES, MAX_SIDE, MadeVideo, Track
 from adagym.envs.tasks.vstar import Draw, names_of
@@ -95,13 +95,8 @@ class VideoGenerated(LazyTasks):
     ) -> None:
         check_family(family, VIDEO_QA, "video")
         self._photos = sorted(photos_of(None, split))
-        self._kinds = tuple(KINDS) if kinds is None else tuple(kinds.split("-") if isinstance(kinds, str) else kinds)
-        unknown = [kind for kind in self._kinds if kind not in KINDS]
-        if unknown or not self._kinds:
-            raise UsageError(f"`kinds` are of {', '.join(KINDS)}, joined by hyphens, not {kinds!r}.")
-        if difficulty not in DIFFICULTIES:
-            raise UsageError(f"There is no difficulty {difficulty!r}; choose one of {', '.join(DIFFICULTIES)}.")
-        self._difficulty = DIFFICULTIES[difficulty]
+        self._kinds = some_of(kinds, tuple(KINDS), "kinds")
+        self._difficulty = DIFFICULTIES[one_of(difficulty, tuple(DIFFICULTIES), "difficulty")]
         try:
             self._options = _Options(split, int(seed), int(n), float(seconds), int(events), int(side))
         except (TypeError, ValueError) as error:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from adagym.envs.tasks.lazy import LazyTasks
-from adagym.envs.tasks.records import check_family, some_of
+from adagym.envs.tasks.records import check_family, number, some_of
 from adagym.envs.tasks.video import VIDEO_QA
 from adagym.envs.tasks.vstar_text import prompt_of, shuffled
 from adagym.errors import DataError, MissingExtra, UsageError
@@ -60,10 +60,7 @@ class VideoClips(LazyTasks):
     ) -> None:
         check_family(family, VIDEO_QA, "video-clips")
         self._kinds = some_of(kinds, tuple(KINDS), "kinds")
-        try:
-            self._n, self._seed = int(n), int(seed)
-        except ValueError as error:
-            raise UsageError(f"An option of `video-clips` is not a number: {error}.") from None
+        self._n, self._seed = number(n, int, "n"), number(seed, int, "seed")
         if self._n < 1 or self._seed < 0:
             raise UsageError(f"`video-clips` needs n of at least 1 and a seed of at least 0, not {n} and {seed}.")
         root = Path(folder) if folder else _carried()

@@ -16,17 +16,12 @@ import numpy as np
 
 from adagym.envs.tasks.lazy import LazyTasks
 from adagym.envs.tasks.photos import SPLITS, photos_of
+from adagym.envs.tasks.records import check_family, number, some_of
+from adagym.envs.tasks.scene_options import SceneOptions, share
 from adagym.envs.tasks.vstar_scene import Place, SceneImage, Wish, grid, lay_out
-from adagym.envs.tasks.vstar_text import VSTAR, check_family, prompt_of, shuffled
-from adagym.errors import UsageError
+from adagym.envs.tasks.vstar_text import VSTAR, prompt_of, shuffled
 from adagym.tools.objects import HUES, OBJECTS
 from adagym.types import Task
-
-DIFFICULTIES: Mapping[str, int] = {"easy": 20, "medium": 40, "hard": 80}
-"""How many times an object's size goes into the picture's width. In a thumbnail 448 pixels wide it has 22, 11 or 6."""
-MAX_SIDE = 7680
-MIN_SIZE = 16
-"""Smallest size of an object, in pixels."""
 
 _COLOURS = tuple(HUES)
 _LETTERS, _DIGITS = "ACEFHJKMNPRTUVXY", "34679"
@@ -48,17 +43,6 @@ class Question:
     """Where the objects asked for stand, if that matters."""
 
 
-@dataclass(frozen=True)
-class _Options:
-    split: str
-    seed: int
-    n: int
-    side: int
-    times: int
-    clutter: float
-    similarity: float
-
-
 class VStarGenerated(LazyTasks):
     """``n`` tasks; task ``i`` depends on the options and ``i`` alone. The splits share no object and no photograph.
 
@@ -70,7 +54,8 @@ class VStarGenerated(LazyTasks):
         seed: Source of everything random.
         split: ``train`` or ``test``.
         side: Width of the picture in pixels, up to 7680; the height is 9/16 of it.
-        difficulty: ``easy``, ``medium`` or ``hard``: how small the objects are, see :data:`DIFFICULTIES`.
+        difficulty: ``easy``, ``medium`` or ``hard``: how small the objects are, see
+            :data:`~adagym.envs.tasks.scene_options.DIFFICULTIES`.
         clutter: Share of the places in the scene at which other objects stand, 0 to 1.
         similarity: Share of the other objects that are of the same category as the one asked for, 0 to 1.
         kinds: Kinds of questions, taken in turn, of :data:`KINDS`; ``"colour-text"`` or a sequence.
@@ -93,40 +78,24 @@ class VStarGenerated(LazyTasks):
         similarity: float | str = 0.3,
         kinds: str | Sequence[str] | None = None,
     ) -> None:
-        check_family(family)
+        check_family(family, VSTAR, "vstar")
         self._photos = photos_of(folder or None, split)
-        self._kinds = tuple(KINDS) if kinds is None else tuple(kinds.split("-") if isinstance(kinds, str) else kinds)
-        unknown = [kind for kind in self._kinds if kind not in KINDS]
-        if unknown or not self._kinds:
-            raise UsageError(f"`kinds` are of {', '.join(KINDS)}, joined by hyphens, not {kinds!r}.")
-        if difficulty not in DIFFICULTIES:
-            raise UsageError(f"There is no difficulty {difficulty!r}; choose one of {', '.join(DIFFICULTIES)}.")
-        times = DIFFICULTIES[difficulty]
-        try:
-            self._options = _Options(split, int(seed), int(n), int(side), times, float(clutter), float(similarity))
-        except (TypeError, ValueError) as error:
-            raise UsageError(f"An option of `vstar` is not a number: {error}.") from None
-        options = self._options
-        if options.n < 1 or options.seed < 0 or not (0 <= options.clutter <= 1 and 0 <= options.similarity <= 1):
-            raise UsageError(
-                f"`vstar` needs n of at least 1, a seed of at least 0, clutter and similarity from 0 to 1: {options}."
-            )
-        if not MIN_SIZE * times <= options.side <= MAX_SIDE:
-            raise UsageError(f"`side` is from {MIN_SIZE * times} ({difficulty}) to {MAX_SIDE} pixels, not {side}.")
+        self._kinds = some_of(kinds, tuple(KINDS), "kinds")
+        self._options = SceneOptions.read(split, difficulty, seed=seed, n=n, side=side, clutter=clutter)
+        self._similarity = share(number(similarity, float, "similarity"), "similarity")
 
     def __len__(self) -> int:
         return self._options.n
 
     def _at(self, index: int) -> Task:
         options = self._options
-        width, height = options.side, options.side * 9 // 16
-        size = round(width / options.times)
+        width, height, size = options.side, options.height, options.size
         kind = self._kinds[index % len(self._kinds)]
         rng = np.random.default_rng([options.seed, SPLITS.index(options.split), index])
         draw = Draw(rng, names_of(options.split), grid(width, height, size))
         question = KINDS[kind](draw)
         wishes = [*question.asked, *question.decoys]
-        wishes += draw.others(question, round(options.clutter * draw.room) - len(wishes), options.similarity)
+        wishes += draw.others(question, round(options.clutter * draw.room) - len(wishes), self._similarity)
         places = lay_out(rng, wishes, draw.cells(len(wishes), question.cells), size)
         photo = sorted(self._photos)[int(rng.integers(len(self._photos)))]
         choices, answer = shuffled(rng, question.right, question.wrong)

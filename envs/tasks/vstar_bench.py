@@ -19,8 +19,9 @@ import numpy as np
 
 from adagym.envs.tasks.lazy import LazyTasks
 from adagym.envs.tasks.parquet import ParquetRows
+from adagym.envs.tasks.records import check_family
 from adagym.envs.tasks.row_picture import RowPicture
-from adagym.envs.tasks.vstar_text import VSTAR, check_family, prompt_of, shuffled
+from adagym.envs.tasks.vstar_text import VSTAR, prompt_of, shuffled
 from adagym.errors import DataError, UsageError
 from adagym.pictures import PictureFile
 from adagym.rewards.choices import LETTERS
@@ -49,7 +50,7 @@ class VStarBench(LazyTasks):
     """
 
     def __init__(self, family: str, folder: str | Path, seed: int | str = 0) -> None:
-        check_family(family)
+        check_family(family, VSTAR, "vstar-bench")
         if not str(seed).isascii() or not str(seed).isdigit():
             raise UsageError(f"`seed` is a number of at least 0, not {seed!r}.")
         self._seed = int(seed)

@@ -6,22 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from adagym.errors import UsageError
 from adagym.rewards.choices import LETTERS
 
 VSTAR = "vstar"
 """The task family."""
-
-
-def check_family(family: str) -> str:
-    """Return the family if it is that of visual search.
-
-    Raises:
-        UsageError: It is another one.
-    """
-    if family != VSTAR:
-        raise UsageError(f"This task source holds tasks of the family `{VSTAR}`, not of {family!r}.")
-    return family
 
 
 def prompt_of(question: str, choices: Sequence[str]) -> str:

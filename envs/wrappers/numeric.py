@@ -125,5 +125,5 @@ def play_numeric(
 
 def _scaled(image: Array, size: int) -> Array:
     smaller = image.shape[0] > size or image.shape[1] > size
-    scaled: Array = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA if smaller else cv2.INTER_NEAREST)
-    return scaled
+    method = cv2.INTER_AREA if smaller else cv2.INTER_NEAREST
+    return np.asarray(cv2.resize(image, (size, size), interpolation=method), np.uint8)

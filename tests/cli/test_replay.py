@@ -17,7 +17,8 @@ from adagym.tools.backends import Backend, open_backend
 from adagym.tools.executor import Executor
 
 TASKS = "vsp-generated:sides=3,n=3"
-POINT = '<think>a</think><tool_call>{"name": "Point", "parameters": {"image": "img_1", "description": "Elf"}}</tool_call>'
+CALL = '{"name": "Point", "parameters": {"image": "img_1", "description": "Elf"}}'
+POINT = f"<think>a</think><tool_call>{CALL}</tool_call>"
 ANSWER = "<think>a</think><response>\\boxed{R,D}</response>"
 
 

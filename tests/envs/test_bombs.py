@@ -68,7 +68,9 @@ def test_a_dictionary_of_one_value_is_watched_while_it_grows(tmp_path: Path) -> 
 
 
 def test_rows_of_every_kind_come_through_unchanged(tmp_path: Path) -> None:
-    rows = [{"n": n, "text": "a", "image": {"bytes": bytes([n]), "path": None}, "list": ["x"] * (n % 3)} for n in range(50)]
+    rows = [
+        {"n": n, "text": "a", "image": {"bytes": bytes([n]), "path": None}, "list": ["x"] * (n % 3)} for n in range(50)
+    ]
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "x.parquet", row_group_size=20)
     assert list(ParquetRows(tmp_path / "x.parquet")) == rows
     pq.write_table(pa.Table.from_pylist(rows).slice(0, 0), tmp_path / "empty.parquet")
@@ -97,7 +99,9 @@ def png_of(width: int, height: int) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(100))) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(100))) + chunk(b"IEND", b"")
+    )
 
 
 @pytest.mark.parametrize("size", [(100_000, 100_000), (2**31 - 1, 1), (2**31 - 1, 2**31 - 1)])

@@ -268,9 +268,9 @@ def test_a_picture_has_the_size_of_its_record() -> None:
     [
         ("gui:n=0", "gui_qa", UsageError, "n of at least 1"),
         ("gui:n=few", "gui_qa", UsageError, "not a number"),
-        ("gui:split=val", "gui_qa", UsageError, "no split 'val'"),
-        ("gui:kinds=value-colour", "gui_qa", UsageError, "Kinds are some of value, field"),
-        ("gui:n=5", "jigsaw", UsageError, "for the family `gui_qa`"),
+        ("gui:split=val", "gui_qa", UsageError, "`split` is one of train, test, not 'val'"),
+        ("gui:kinds=value-colour", "gui_qa", UsageError, "`kinds` is one of value, field"),
+        ("gui:n=5", "jigsaw", UsageError, "of the family `gui_qa`, not `jigsaw`"),
         ("gui:/no/such/folder", "gui_qa", DataError, "adagym build gui"),
     ],
 )

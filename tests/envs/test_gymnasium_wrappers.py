@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from functools import partial
+from pathlib import Path
 
 import gymnasium as gym
 import numpy as np
@@ -30,6 +32,14 @@ def tool_env(env: gym.Env[object, str]) -> ToolEnv:
 
 def test_a_made_environment_passes_the_checker() -> None:
     check_env(gym.make(ENV, tasks=TASKS).unwrapped, skip_render_check=True, skip_close_check=True)
+
+
+def test_the_page_runs() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "gymnasium.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    names: dict[str, object] = {}
+    exec(block, names)
+    assert names["rewards"].tolist() == [0, 0]  # type: ignore[attr-defined]
 
 
 def test_statistics_of_an_episode() -> None:

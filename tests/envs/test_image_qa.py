@@ -126,12 +126,12 @@ def test_options_change_the_scenes() -> None:
     [
         ({"n": 0}, "n of at least 1"),
         ({"seed": -1}, "seed of at least 0"),
-        ({"clutter": 1.5}, "clutter from 0 to 1"),
+        ({"clutter": 1.5}, "`clutter` is from 0 to 1"),
         ({"side": 300}, r"`side` is from 320 \(easy\) to 7680 pixels, not 300"),
         ({"side": "wide"}, "not a number"),
-        ({"difficulty": "mad"}, "choose one of easy, medium, hard"),
+        ({"difficulty": "mad"}, "`difficulty` is one of easy, medium, hard"),
         ({"pictures": 3}, "`pictures` is from 4 to 6, not 3"),
-        ({"kinds": "text-size"}, "`kinds` are of where, count, difference, most, text"),
+        ({"kinds": "text-size"}, "`kinds` is one of where, count, difference, most, text"),
         ({"split": "dev"}, "no split 'dev'"),
     ],
 )
@@ -141,7 +141,7 @@ def test_bad_options(options: dict[str, Any], message: str) -> None:
 
 
 def test_other_families_and_indices() -> None:
-    with pytest.raises(UsageError, match="tasks of the family `image_qa`, not of 'vstar'"):
+    with pytest.raises(UsageError, match="tasks of the family `image_qa`, not `vstar`"):
         ManyImages("vstar")
     with pytest.raises(IndexError):
         ManyImages("image_qa", n=3)[3]

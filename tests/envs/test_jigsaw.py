@@ -197,7 +197,7 @@ def test_another_photo_is_taken_where_one_gives_no_puzzle(tmp_path: Path, pictur
 def test_mistakes_are_named(options: dict[str, Any], words: str) -> None:
     with pytest.raises(UsageError, match=words):
         JigsawTasks("jigsaw", **options)
-    with pytest.raises(UsageError, match="not of `vsp_navigation`"):
+    with pytest.raises(UsageError, match="not `vsp_navigation`"):
         JigsawTasks("vsp_navigation")
     with pytest.raises(IndexError):
         JigsawTasks("jigsaw", n=3)[3]

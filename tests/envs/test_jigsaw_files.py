@@ -143,7 +143,7 @@ def test_files_that_cannot_be_used(tmp_path: Path) -> None:
         load_tasks(f"jigsaw-coco:{path}", "jigsaw")
     with pytest.raises(DataError, match=r"val-00000-of-00001\.parquet` does not exist"):
         load_tasks(f"blink-jigsaw:{tmp_path}", "jigsaw")
-    with pytest.raises(UsageError, match="no split 'train'; choose one of val, test"):
+    with pytest.raises(UsageError, match="`split` is one of val, test, not 'train'"):
         load_tasks(f"blink-jigsaw:{path},split=train", "jigsaw")
     with pytest.raises(UsageError, match="make tasks of `jigsaw`"):
         load_tasks(f"blink-jigsaw:{path}", "vstar")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -11,12 +12,14 @@ from gymnasium.spaces import Box, Dict
 from gymnasium.utils.env_checker import data_equivalence
 from gymnasium.wrappers import RecordEpisodeStatistics
 
+from adagym.digest import observation_digest
 from adagym.envs.base import ToolEnv
 from adagym.envs.gui_qa import GUIQA
 from adagym.envs.vsp_navigation import VSPNavigation
 from adagym.envs.wrappers.numeric import NumericObservation, numeric_env, play_numeric
 from adagym.envs.wrappers.table import NAVIGATION, Answer, Call, Found, TableActions
 from adagym.errors import InfraError, UsageError
+from adagym.testing.parity import Script, Shown, compare, make, scripts
 
 ENV = "adagym/VSPNavigation-v0"
 TASKS = "vsp-generated:sides=4,n=6,seed=3"
@@ -79,6 +82,20 @@ def test_texts_are_sent_as_they_stand() -> None:
         assert seen["text"] == other["text"]
         assert all(np.array_equal(a, b) for a, b in zip(seen["images"], other["images"], strict=True))
         assert rest == expected
+
+
+def test_parity_with_plain_steps() -> None:
+    def played(script: Script) -> Iterator[Shown]:
+        env = TableActions(make(script), script.actions)
+        seen, _ = env.reset(seed=script.seed, options={"task": script.index})
+        yield Shown(observation_digest(seen))
+        for action in range(len(script.actions)):
+            seen, reward, terminated, truncated, _ = env.step(action)
+            yield Shown(observation_digest(seen), reward, terminated, truncated)
+
+    report = compare("table", lambda drawn: [list(played(script)) for script in drawn], scripts(per_family=2))
+    assert not report.differences, report.differences[0]
+    assert report.episodes == 12
 
 
 def test_a_failure_of_the_infrastructure_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -250,9 +250,9 @@ def test_a_tag_cannot_be_read_in_small_frames() -> None:
         ({"seconds": "nan"}, "need 20.8"),
         ({"seconds": 1e9}, "need 20.8"),
         ({"difficulty": "easy"}, r"8 events \(easy\) need 54.4"),
-        ({"difficulty": "mad"}, "choose one of easy, medium, hard"),
+        ({"difficulty": "mad"}, "`difficulty` is one of easy, medium, hard"),
         ({"side": "wide"}, "not a number"),
-        ({"kinds": "when-why"}, "`kinds` are of when, order, count, path, detail"),
+        ({"kinds": "when-why"}, "`kinds` is one of when, order, count, path, detail"),
         ({"split": "dev"}, "no split 'dev'"),
     ],
 )

@@ -17,7 +17,8 @@ from adagym.agents.random import RandomAgent
 from adagym.algos.collect import Collector, Job
 from adagym.envs.tasks import load_tasks
 from adagym.envs.tasks.photos import SCENES
-from adagym.envs.tasks.vstar import DIFFICULTIES, KINDS, VStarGenerated, names_of
+from adagym.envs.tasks.scene_options import DIFFICULTIES
+from adagym.envs.tasks.vstar import KINDS, VStarGenerated, names_of
 from adagym.envs.tasks.vstar_scene import Place, SceneImage, Thing
 from adagym.errors import UsageError
 from adagym.testing import check_task_source
@@ -177,12 +178,12 @@ def test_options_change_the_scene() -> None:
     [
         ({"n": 0}, "n of at least 1"),
         ({"seed": -1}, "seed of at least 0"),
-        ({"clutter": 1.5}, "clutter and similarity from 0 to 1"),
+        ({"clutter": 1.5}, "`clutter` is from 0 to 1"),
         ({"side": 500}, r"`side` is from 1280 \(hard\) to 7680 pixels, not 500"),
         ({"side": 7681}, "to 7680"),
         ({"side": "wide"}, "not a number"),
-        ({"difficulty": "mad"}, "choose one of easy, medium, hard"),
-        ({"kinds": "colour-size"}, "`kinds` are of colour, text, kind, material, relation"),
+        ({"difficulty": "mad"}, "`difficulty` is one of easy, medium, hard"),
+        ({"kinds": "colour-size"}, "`kinds` is one of colour, text, kind, material, relation"),
         ({"split": "dev"}, "no split 'dev'"),
     ],
 )
@@ -192,7 +193,7 @@ def test_bad_options(options: dict[str, Any], message: str) -> None:
 
 
 def test_other_families_and_indices() -> None:
-    with pytest.raises(UsageError, match="tasks of the family `vstar`, not of 'jigsaw'"):
+    with pytest.raises(UsageError, match="tasks of the family `vstar`, not `jigsaw`"):
         VStarGenerated("jigsaw")
     with pytest.raises(IndexError):
         VStarGenerated("vstar", n=3)[3]

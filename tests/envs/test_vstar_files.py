@@ -188,7 +188,7 @@ def test_hr_bench_at_8k_and_by_file(tmp_path: Path) -> None:
     assert len(load_tasks(f"hr-bench:{tmp_path / 'hr_bench_8k.parquet'}", "vstar")) == 8
     with pytest.raises(DataError, match=r"hr_bench_4k\.parquet` does not exist"):
         load_tasks(f"hr-bench:{tmp_path}", "vstar")
-    with pytest.raises(UsageError, match="choose one of 4k, 8k"):
+    with pytest.raises(UsageError, match="`size` is one of 4k, 8k"):
         load_tasks(f"hr-bench:{tmp_path},size=16k", "vstar")
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import re
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +22,7 @@ from adagym.envs.wrappers.table import NAVIGATION, Answer
 from adagym.errors import MissingExtra, UsageError
 from adagym.integrations.sb3 import play, tool_vec_env
 from adagym.policies.sb3 import PictureAndState
+from adagym.testing.parity import Script, Shown, compare, scripts
 
 ENV = "adagym/VSPNavigation-v0"
 TASKS = "vsp-generated:sides=4,n=8,seed=3"
@@ -46,6 +50,35 @@ def test_a_vector_takes_a_task_for_each_environment(processes: bool) -> None:
     assert dones.all()
     assert [info["episode"]["r"] for info in infos] == [8.0, 8.0]  # Monitor's
     envs.close()
+
+
+def test_parity_with_plain_steps() -> None:
+    def played(script: Script) -> Iterator[Shown]:
+        envs = tool_vec_env(script.env_id, table=script.actions, size=None, **script.env)
+        envs.seed(script.seed)
+        envs.set_options({"task": script.index})
+        envs.reset()
+        yield Shown(None)
+        for action in range(len(script.actions)):
+            _, rewards, dones, infos = envs.step(np.array([action]))
+            truncated = infos[0]["TimeLimit.truncated"]
+            # Rewards go through float32.
+            yield Shown(None, pytest.approx(rewards[0].item(), rel=1e-6), bool(dones[0]) and not truncated, truncated)
+        envs.close()
+
+    excepted = {"observation": "Stable-Baselines3 takes no text"}
+    drawn = scripts(per_family=2)
+    report = compare("sb3", lambda given: [list(played(script)) for script in given], drawn, excepted)
+    assert not report.differences, report.differences[0]
+    assert report.episodes == 12
+
+
+def test_the_page_runs() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "sb3.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(block, names)
+    assert len(names["episodes"]) == 3
 
 
 def test_ppo_learns_from_pictures_and_plays(tmp_path: Any) -> None:

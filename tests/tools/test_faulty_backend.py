@@ -23,7 +23,8 @@ from adagym.types import ToolCall, ToolResult
 
 PICTURES = [np.full((40 + n, 50, 3), n, np.uint8) for n in range(200)]
 CROP = ToolCall("Crop", {"image": "img_1", "coordinates": [1, 2, 9, 10]})
-POINT = '<think>a</think><tool_call>{"name": "Point", "parameters": {"image": "img_1", "description": "Elf"}}</tool_call>'
+CALL = '{"name": "Point", "parameters": {"image": "img_1", "description": "Elf"}}'
+POINT = f"<think>a</think><tool_call>{CALL}</tool_call>"
 ANSWER = "<think>a</think><response>\\boxed{R,D}</response>"
 
 
@@ -104,7 +105,8 @@ def test_servers_draw_one_after_the_other() -> None:
 def test_calls_that_reach_no_tool_are_left_alone() -> None:
     spoiled, plain = runner("drop=1"), Executor(("Crop",))
     images = {"img_1": PICTURES[0]}
-    for call in (ToolCall("Crop", {}), ToolCall("Crap", {}), ToolCall("Crop", {"image": "img_9", "coordinates": [0, 0, 9, 9]})):
+    elsewhere = ToolCall("Crop", {"image": "img_9", "coordinates": [0, 0, 9, 9]})
+    for call in (ToolCall("Crop", {}), ToolCall("Crap", {}), elsewhere):
         left, right = spoiled.run(call, images), plain.run(call, images)
         assert (left.error_code, left.message, left.check) == (right.error_code, right.message, right.check)
         assert left.error_code in (201, 202, 204, 205)

@@ -20,6 +20,7 @@ from mcp.shared.memory import create_client_server_memory_streams
 import adagym.envs
 from adagym.errors import InfraError, ServerUnavailable, ToolTimeout, UnknownName, UsageError
 from adagym.tools.backends import close_backends, mcp, open_backend
+from adagym.tools.backends.mcp_line import NOT_YET
 from adagym.tools.backends.mcp_pool import Limits
 from adagym.tools.executor import Executor
 from adagym.tools.server import sdk
@@ -80,7 +81,9 @@ class Server:
     def _heard(self, desk: Desk) -> Callable[..., Awaitable[dict[str, Any]]]:
         async def call(name: str, arguments: Mapping[str, Any], session: str | None) -> dict[str, Any]:
             self.calls.append(dict(arguments))
-            return await (self._answer(name, arguments) if self._answer else desk.call(name, arguments, session))
+            answer = await (self._answer(name, arguments) if self._answer else desk.call(name, arguments, session))
+            assert answer is not None
+            return answer
 
         return call
 
@@ -186,8 +189,10 @@ def test_busy_servers_are_waited_for(connect: Callable[..., mcp.McpBackend]) -> 
     assert len(calm.calls) == 4
 
 
-def test_busy_for_too_long(connect: Callable[..., mcp.McpBackend]) -> None:
-    runner = connect(Server("one", answer=answers("busy")), patience=0.3).runner(["Crop"])
+def test_busy_for_too_long(connect: Callable[..., mcp.McpBackend], monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = connect(Server("one", answer=answers("busy")))
+    runner = backend.runner(["Crop"])
+    monkeypatch.setattr(backend.pool, "_limits", Limits(patience=0.2))  # not for the connection too
     with pytest.raises(ServerUnavailable, match="stayed busy"):
         runner.run(CROP, IMAGES)
 
@@ -269,8 +274,12 @@ def test_a_server_that_comes_back_is_used_and_holds_nothing(connect: Callable[..
 def test_no_server(connect: Callable[..., mcp.McpBackend]) -> None:
     server = Server("one")
     server.refuses = True
+    backend = connect(server, patience=0)
+    until = time.monotonic() + 20
+    while backend.pool.lines[0].reason == NOT_YET and time.monotonic() < until:
+        time.sleep(0.01)
     with pytest.raises(ServerUnavailable, match="one: ConnectionRefusedError: one is off"):
-        connect(server, patience=0.5).runner(["Crop"])
+        backend.runner(["Crop"])
 
 
 def test_a_tool_that_no_server_has(connect: Callable[..., mcp.McpBackend]) -> None:

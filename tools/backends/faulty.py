@@ -51,7 +51,8 @@ class Faults:
         """Check the rates."""
         rates = [getattr(self, name) for name in get_args(Fault)]
         if not all(0 <= rate <= 1 for rate in rates) or sum(rates) > 1 + 1e-9:
-            raise UsageError(f"Rates of faults are from 0 to 1 and add up to 1 at most, not {', '.join(map(str, rates))}.")
+            given = ", ".join(map(str, rates))
+            raise UsageError(f"Rates of faults are from 0 to 1 and add up to 1 at most, not {given}.")
         if not 0 <= self.seconds <= 3600 or self.seed < 0:
             raise UsageError(
                 f"`seconds` is from 0 to 3600 and `seed` is not negative, not {self.seconds} and {self.seed}."

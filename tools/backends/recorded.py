@@ -45,7 +45,8 @@ class RecordedBackend(Backend):
 
     def runner(self, names: Sequence[str]) -> Runner:
         """See :meth:`Backend.runner`."""
-        return _Recorded(tuple(TOOLS.load(name).spec if name in TOOLS else _unknown(name) for name in names), self._steps)
+        specs = [TOOLS.load(name).spec if name in TOOLS else _unknown(name) for name in names]
+        return _Recorded(tuple(specs), self._steps)
 
     def close(self) -> None:
         """See :meth:`Backend.close`: there is nothing to end."""

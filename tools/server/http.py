@@ -18,6 +18,8 @@ from adagym.tools.server.settings import Settings
 
 PATH = "/mcp"
 BACKLOG = 2048
+KEEP = 120
+"""Seconds for which a connection without requests is kept: models think for longer than uvicorn's five."""
 MOST_CONNECTIONS = 1024
 """Further ones are answered 503."""
 
@@ -52,6 +54,7 @@ async def _serve(settings: Settings, access: Access, port: int, ready: Callable[
         proxy_headers=False,
         server_header=False,
         limit_concurrency=MOST_CONNECTIONS,
+        timeout_keep_alive=KEEP,
         timeout_graceful_shutdown=max(1, round(settings.drain)),
     )
 

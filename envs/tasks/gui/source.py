@@ -12,6 +12,7 @@ import numpy as np
 from adagym.envs.tasks.gui.pages import Page, read_pages
 from adagym.envs.tasks.gui.questions import KINDS, write_question
 from adagym.envs.tasks.lazy import LazyTasks
+from adagym.envs.tasks.records import check_family, number, one_of, some_of
 from adagym.errors import DataError, UsageError
 from adagym.pictures import PictureFile
 from adagym.types import Task
@@ -53,18 +54,12 @@ class GUIQuestions(LazyTasks):
         split: str = "test",
         kinds: str | Sequence[str] | None = None,
     ) -> None:
-        if family != FAMILY:
-            raise UsageError(f"Screens are for the family `{FAMILY}`, not `{family}`.")
-        try:
-            self._n, self._seed = int(n), int(seed)
-        except (TypeError, ValueError) as error:
-            raise UsageError(f"An option of `gui` is not a number: {error}.") from None
+        check_family(family, FAMILY, "gui")
+        self._n, self._seed = number(n, int, "n"), number(seed, int, "seed")
         if self._n < 1 or self._seed < 0:
             raise UsageError(f"`gui` needs n of at least 1 and a seed of at least 0, not {n} and {seed}.")
-        if split not in SPLITS:
-            raise UsageError(f"There is no split {split!r}; choose one of {', '.join(SPLITS)}.")
-        self._split = split
-        self._kinds = _kinds(kinds)
+        self._split = one_of(split, SPLITS, "split")
+        self._kinds = some_of(kinds, KINDS, "kinds")
         self._folder = str(folder)
         for index in range(min(self._n, len(self._kinds))):
             self._at(index)  # refuses folders without pages for a kind
@@ -104,11 +99,3 @@ class GUIQuestions(LazyTasks):
             split=self._split,
             meta={"kind": kind, "page": page.name, "template": page.template, "size": list(page.size)},
         )
-
-
-def _kinds(kinds: str | Sequence[str] | None) -> tuple[str, ...]:
-    wanted = KINDS if kinds is None else tuple(kinds.split("-")) if isinstance(kinds, str) else tuple(kinds)
-    unknown = sorted(set(wanted) - set(KINDS))
-    if unknown or not wanted:
-        raise UsageError(f"Kinds are some of {', '.join(KINDS)}, written like value-cell, not {kinds!r}.")
-    return wanted

@@ -1,0 +1,86 @@
+"""What mkdocs calls while it builds the site: adds the pages that are made, and mends links out of this folder."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import reference
+import reward_pages
+import tool_pages
+import worlds
+from made import Made
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+ROOT = Path(__file__).resolve().parents[2]
+
+PROJECT = {
+    "CONTRIBUTING.md": "Contributing",
+    "CHANGELOG.md": "Changelog",
+    "SECURITY.md": "Security",
+    "THIRD_PARTY.md": "Third-party work",
+}
+"""Files of the repository's root that are pages of the site too, below ``project/``."""
+
+
+@lru_cache(maxsize=1)
+def made() -> tuple[Made, ...]:
+    """Everything that is made, once per process."""
+    project = (
+        Made(f"project/{name}", _inside((ROOT / name).read_text(encoding="utf-8"), "../"), title)
+        for name, title in PROJECT.items()
+    )
+    return (*worlds.pages(), *tool_pages.pages(), *reward_pages.pages(), *reference.pages(), *project)
+
+
+def on_config(config: MkDocsConfig) -> None:
+    """Put pages in the place of the folders that the navigation names."""
+    config.nav = [_filled(item, config) for item in config.nav or []]
+
+
+def on_files(files: Files, config: MkDocsConfig) -> None:
+    """Add what is made."""
+    for one in made():
+        files.append(File.generated(config, one.uri, content=one.content))
+
+
+def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
+    """Mend links to files outside of this folder, and show the environments on the first page."""
+    mended = _outside(markdown, page)
+    if page.file.src_uri != "index.md":
+        return mended
+    head, _, rest = mended.partition("\n## ")
+    return f"{head}\n{worlds.gallery('worlds/', 'worlds/pictures/')}\n## {rest}"
+
+
+def _filled(item: Any, config: MkDocsConfig) -> Any:
+    if isinstance(item, list):
+        return [entry for each in item for entry in _entries(each, config)]
+    if isinstance(item, dict):
+        return {title: _filled(value, config) for title, value in item.items()}
+    return item
+
+
+def _entries(item: Any, config: MkDocsConfig) -> list[Any]:
+    """What stands for an item of a list: a folder's pages for a folder, else the item itself."""
+    if not (isinstance(item, str) and item.endswith("/")):
+        return [_filled(item, config)]
+    here = sorted(path.relative_to(config.docs_dir).as_posix() for path in Path(config.docs_dir, item).glob("*.md"))
+    pages: list[Any] = [{one.title: one.uri} for one in made() if one.uri.startswith(item) and one.title]
+    return [*here, *pages]
+
+
+def _outside(markdown: str, page: Page) -> str:
+    """Links such as ``../CONTRIBUTING.md`` lead to the page made of that file."""
+    up = "../" * page.file.src_uri.count("/")
+    names = "|".join(map(re.escape, PROJECT))
+    return re.sub(rf"\]\((?:\.\./)+({names})(#[^)]*)?\)", rf"]({up}project/\1\2)", markdown)
+
+
+def _inside(markdown: str, up: str) -> str:
+    """Links from the root into ``docs/`` lead to the pages here."""
+    return re.sub(r"\]\(docs/([^)]+)\)", rf"]({up}\1)", markdown)
