@@ -248,7 +248,7 @@ def test_the_reward_rises(tmp_path: Path) -> None:
     # The cold start teaches both answers, and leaves it to the reward to choose.
     traces = itertools.cycle([tokenise(policy.encoder, env.messages) for env in shown])
     optim = OptimConfig(lr=1.5e-3, muon_lr=3e-3, final=0.05)
-    train(policy, traces, SFTConfig(80, batch_size=2, seed=0, optim=optim), lambda step, loss: None)
+    train(policy, traces, SFTConfig(120, batch_size=2, seed=0, optim=optim), lambda step, loss: None)
     before = [parameter.detach().clone() for parameter in policy.model.parameters()]
     trainer = make_trainer(
         policy,
@@ -260,17 +260,14 @@ def test_the_reward_rises(tmp_path: Path) -> None:
         max_completion_length=400,
         max_tool_calling_iterations=1,
         generation_kwargs={"max_new_tokens": 64, "suppress_tokens": policy.banned.tolist()},
-        max_steps=10,
-        # Plain gradient steps: Adam's first ones move every weight alike, which a model of this size does not survive.
-        optim="sgd",
-        learning_rate=0.01,
+        max_steps=6,
+        learning_rate=2e-4,
         lr_scheduler_type="constant",
         seed=0,
     )
     trainer.train()
     scores = [entry["reward"] for entry in trainer.state.log_history if "reward" in entry]
-    print(scores, best, worst)
-    assert len(scores) == 10
+    assert len(scores) == 6
     assert np.mean(scores[-3:]) > np.mean(scores[:2]) + 0.2 * (best - worst), scores
     after = list(policy.model.parameters())
     assert sum(not torch.equal(a, b) for a, b in zip(before, after, strict=True)) > len(after) // 2

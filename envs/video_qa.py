@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from adagym.envs.base import ToolEnv
-from adagym.errors import DataError, UsageError
+from adagym.errors import DataError
 from adagym.spaces import MAX_IMAGES
 from adagym.types import Array, Task
 from adagym.video import FrameBudget, ShownVideo, open_video
@@ -114,9 +114,7 @@ class VideoQA(ToolEnv):
 
     def __init__(self, tasks: str | Sequence[Task] | None = None, *, frames: str | int = 64, **arguments: Any) -> None:
         super().__init__(tasks, **arguments)
-        self._budget = FrameBudget.parse(frames)
-        if self._budget.most > MOST_FRAMES:
-            raise UsageError(f"At most {MOST_FRAMES} frames are shown at first, not {self._budget.most}.")
+        self._budget = FrameBudget.parse(frames, MOST_FRAMES)
         self._kwargs["frames"] = frames
 
     def _open(self, task: Task) -> tuple[tuple[Array, ...], ShownVideo | None, str]:

@@ -17,13 +17,13 @@ from typing import Any
 
 import numpy as np
 
-from adagym.agents.endpoint import Address, Endpoint
+from adagym.agents.endpoint import Endpoint
 from adagym.errors import UsageError
 from adagym.evals.figures import write_json
 from adagym.evals.judges.asking import Asker, Chat, Question, Reply
 from adagym.evals.judges.cache import VerdictCache, default_folder
+from adagym.evals.judges.config import JudgeConfig
 from adagym.evals.judges.figures import Judgement, summarise
-from adagym.evals.judges.prompts import PROMPTS
 from adagym.evals.judges.rule import settled
 from adagym.evals.run_folder import EPISODES, SUMMARY, read_json
 from adagym.rewards import REWARDS
@@ -32,61 +32,6 @@ from adagym.store import read_records
 from adagym.types import Trajectory
 
 JUDGEMENTS = "judgements.jsonl"
-
-
-@dataclass(frozen=True)
-class JudgeConfig:
-    """Who judges, and what."""
-
-    judge: str
-    """``openai:MODEL@URL``, any OpenAI-compatible endpoint; the key is taken from ``OPENAI_API_KEY``."""
-    prompt: str = "equivalence"
-    """A key of :data:`adagym.evals.judges.prompts.PROMPTS`."""
-    all: bool = False
-    """Ask about every answer that can be compared with a reference, and let the judge's verdict stand."""
-    audit: int = 0
-    """Ask about so many answers chosen by chance, settled or not, to measure how far rule and judge agree."""
-    seed: int = 0
-    """Seeds the choice of the audit, and the judge's sampling."""
-    cache: Path | None = None
-    """Folder of verdicts; None is :func:`adagym.evals.judges.cache.default_folder`."""
-    workers: int = 8
-    """Requests in flight."""
-    retries: int = 3
-    """How often a reply that is no verdict is asked for again, with other seeds."""
-    budget: int | None = None
-    """Most requests; None for no limit. With 0 only the cache is read."""
-    max_tokens: int = 1024
-    """Longest reply. Models that think need more."""
-
-    def __post_init__(self) -> None:
-        """Check the values.
-
-        Raises:
-            UsageError: One cannot be used.
-        """
-        if self.prompt not in PROMPTS:
-            raise UsageError(f"There is no judge prompt `{self.prompt}`; choose one of {', '.join(PROMPTS)}.")
-        least = {"audit": 0, "seed": 0, "workers": 1, "retries": 0, "budget": 0, "max_tokens": 1}
-        for name, low in least.items():
-            value = getattr(self, name)
-            if value is not None and value < low:
-                raise UsageError(f"{name} is {value}; the least is {low}.")
-        self.address()
-
-    def address(self) -> Address:
-        """The model and where it is.
-
-        Raises:
-            UsageError: ``judge`` is not of the form.
-        """
-        kind, _, rest = self.judge.partition(":")
-        if kind != "openai":
-            raise UsageError(
-                f"A judge is given as openai:MODEL@URL, for example openai:qwen2.5-72b@http://localhost:8000/v1, "
-                f"not as `{self.judge}`."
-            )
-        return Address.parse(rest)
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,14 @@ def png(side: int) -> bytes:
     return stream.getvalue()
 
 
+def vspo_file(folder: Path, family: str) -> Path:
+    """One row of AdaEval-VSPO."""
+    kind = "navigation" if family == "vsp_navigation" else "verify"
+    row = {"idx": "0", "image": {"bytes": png(64)}, "text": "R", "answer": "Yes", "task_type": kind}
+    parquet.write_table(pyarrow.Table.from_pylist([{**row, "gym_map": '[["S", "G"]]'}]), folder / "vspo.parquet")
+    return folder / "vspo.parquet"
+
+
 def jigsaw_coco_file(folder: Path) -> Path:
     """Two rows of AdaEval-Jigsaw-COCO: one with two options, one with three."""
     rows = [
@@ -253,6 +261,7 @@ SPECS: dict[str, Callable[[Path, str], str]] = {
     "vstar": lambda folder, family: "vstar:side=320,difficulty=easy,n=6",
     "vstar-bench": lambda folder, family: f"vstar-bench:{vstar_folder(folder)}",
     "vsp": lambda folder, family: f"vsp:{benchmark_folder(folder, family)}",
+    "vspo": lambda folder, family: f"vspo:{vspo_file(folder, family)}",
     "scored": lambda folder, family: f"scored:{scored_folder(folder, family)}",
     "adatooler": lambda folder, family: f"adatooler:{adatooler_file(folder)}",
     "short": lambda folder, family: f"short:{short_folder(folder, family)}",

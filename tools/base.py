@@ -35,6 +35,8 @@ class Parameter:
     description: str
     required: bool
     default: Any = None
+    aliases: tuple[str, ...] = ()
+    """Other names that are understood and that no schema tells."""
 
 
 @dataclass(frozen=True)
@@ -62,9 +64,29 @@ class Tool:
         schema = {"type": "object", "properties": properties, "required": required}
         return ToolSpec(self.name, self.description, schema)
 
+    def named(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The arguments under the parameters' own names; an alias counts where the name itself is not given."""
+        own = {alias: item.name for item in self.parameters for alias in item.aliases if item.name not in arguments}
+        return {own.pop(name, name): value for name, value in arguments.items()} if own else arguments
+
     @classmethod
-    def of(cls, function: Callable[..., ToolOutput], name: str, *, online: bool = False, slow: bool = False) -> Tool:
+    def of(
+        cls,
+        function: Callable[..., ToolOutput],
+        name: str,
+        *,
+        online: bool = False,
+        slow: bool = False,
+        aliases: Mapping[str, tuple[str, ...]] | None = None,
+    ) -> Tool:
         """Derive a tool from a function's signature and Google-style docstring.
+
+        Args:
+            function: Does the work.
+            name: What models call it.
+            online: See the field.
+            slow: See the field.
+            aliases: Parameter to other names of it, which are understood and which no schema tells.
 
         Raises:
             UsageError: A parameter has no known type or no description, or the docstring is missing.
@@ -85,7 +107,8 @@ class Tool:
                 raise UsageError(f"Describe parameter `{parameter.name}` of the tool `{name}` under `Args:`.")
             required = parameter.default is inspect.Parameter.empty
             default = None if required else parameter.default
-            parameters.append(Parameter(parameter.name, kind, arguments[parameter.name], required, default))
+            others = (aliases or {}).get(parameter.name, ())
+            parameters.append(Parameter(parameter.name, kind, arguments[parameter.name], required, default, others))
         return cls(name, description, tuple(parameters), function, online, slow)
 
 

@@ -1,6 +1,7 @@
 """Crop: a part of a picture.
 
 Unlike the original it adds no margin to small parts, and it refuses empty boxes, and long ones instead of cutting them.
+Like the original it understands ``bbox`` too, which its models write now and then.
 """
 
 from __future__ import annotations
@@ -22,4 +23,4 @@ def crop(image: ImageArg, coordinates: BoxArg) -> ToolOutput:
     return ToolOutput({"size": size}, (part,), "Image cropped successfully using absolute coordinates.")
 
 
-CROP = Tool.of(crop, "Crop", online=True)
+CROP = Tool.of(crop, "Crop", online=True, aliases={"coordinates": ("bbox",)})

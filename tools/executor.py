@@ -57,6 +57,7 @@ class Executor:
             shown = plain(call.name[:80])
             message = f"There is no tool named {shown!r}. The tools are: {offered}."
             return ToolResult(shown, "failed", message, ErrorCode.TOOL_NOT_FOUND, check=_checked(None, call, ()))
+        call = ToolCall(call.name, tool.named(call.arguments))
         arguments, valid, failure = _read_arguments(tool, call.arguments, Media(images, video))
         check = _checked(tool, call, valid)
         if failure is None:

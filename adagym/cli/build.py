@@ -66,9 +66,10 @@ class BuildGUI:
 class BuildFrames:
     """Write frames of videos as JPEG files: a folder for each video, with an index of when each frame is shown.
 
-    A folder has its video's name and place, so `adatooler:FILE,media=OUT` shows the frames in place of the videos. A
-    folder is there whole or not at all: the same command goes on where a killed run stopped. Videos that cannot be read
-    are listed at the end, and the exit code is then 1.
+    A folder has its video's name and place, so that task sources find it where they look for the video: with
+    `adatooler:FILE,media=OUT`, or in a benchmark's folder from which the video was taken away. A folder is there whole
+    or not at all: the same command goes on where a killed run stopped. Videos that cannot be read are listed at the
+    end, and the exit code is then 1.
 
     Example: adagym build frames videos --frames 64 --side 448 --out frames
     """

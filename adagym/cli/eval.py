@@ -91,7 +91,7 @@ class Eval:
     def run(self) -> int:
         """Evaluate with a progress bar and print the summary."""
         if self.judge is not None:
-            from adagym.evals.judging import JudgeConfig
+            from adagym.evals.judges.config import JudgeConfig
 
             JudgeConfig(self.judge)  # a mistake shows before anything is played
         if self.ray is None and (self.ray_workers is not None or self.ray_gpus):
@@ -167,10 +167,9 @@ class Eval:
         names = ("dialect", "prompt", "max_turns", "reward", "frames", "adaptive")
         given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
         if self.tools is not None:
-            from adagym.tools.backends.offer import is_backend
+            from adagym.cli.sources import tools_argument
 
-            elsewhere = is_backend(self.tools)
-            given["tools"] = self.tools if elsewhere else [] if self.tools == "none" else self.tools.split(",")
+            given["tools"] = tools_argument(self.tools)
         return given
 
     def budget(self) -> Budget:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import tyro
+
+from adagym.evals.judges.config import JudgeConfig  # its fields are options
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from adagym.evals.judges.figures import Judgement
-    from adagym.evals.judging import JudgeConfig
 
 
 @dataclass(frozen=True)
@@ -27,38 +28,15 @@ class Judge:
 
     folder: tyro.conf.Positional[Path]
     """The folder of a run; judgements.jsonl is written to it, and figures to its summary.json."""
-    judge: str
-    """Who judges: openai:MODEL@URL, with the key in OPENAI_API_KEY."""
-    prompt: Literal["equivalence", "adareasoner"] = "equivalence"
-    """equivalence asks whether the answer means the same as a reference, adareasoner what AdaReasoner asks."""
-    all: bool = False
-    """Ask about settled answers too, and let the judge's verdict stand."""
-    audit: int = 0
-    """Ask about N answers chosen by chance, too, to measure how far rule and judge agree."""
+    config: JudgeConfig
     show: int = 0
     """Print so many answers about which rule and judge disagree."""
-    seed: int = 0
-    """Seeds the choice of the audit, and the judge's sampling."""
-    cache: Path | None = None
-    """Folder of verdicts, shared between runs. Default: adagym/verdicts in your folder of caches."""
-    workers: int = 8
-    """Requests in flight."""
-    retries: int = 3
-    """How often a reply that is no verdict is asked for again, with other seeds."""
-    budget: int | None = None
-    """Most requests; with 0 only the cache is read. Default: no limit."""
-    max_tokens: int = 1024
-    """Longest reply; models that think need more."""
 
     def run(self) -> int:
         """Judge with a progress bar, and print the figures."""
         from rich.console import Console
 
-        from adagym.evals.judging import JudgeConfig
-
-        names = ("judge", "prompt", "all", "audit", "seed", "cache", "workers", "retries", "budget", "max_tokens")
-        config = JudgeConfig(**{name: getattr(self, name) for name in names})
-        judge_and_print(Console(), self.folder, config, self.show)
+        judge_and_print(Console(), self.folder, self.config, self.show)
         return 0
 
 

@@ -47,6 +47,8 @@ class Play:
     """The episode is cut after so many turns without an answer."""
     reward: str = "tool_grpo"
     """Preset that scores the episode; `adagym list presets` shows them."""
+    tools: str | None = None
+    """Tools offered, joined by commas, or none; or where they run (docs/executors.md). Default: the environment's."""
     adaptive: str | None = None
     """names, or names,fields,errors: tools under other names. Default: their own names."""
     episode: int = 0
@@ -85,7 +87,7 @@ class Play:
         return 0
 
     def _session(self) -> Session:
-        from adagym.cli.sources import env_class
+        from adagym.cli.sources import env_class, tools_argument
         from adagym.evals.run_folder import EPISODES
         from adagym.play.saving import env_of, open_episode
         from adagym.play.session import Session
@@ -98,6 +100,7 @@ class Play:
         def make() -> GymEnv:
             env = env_class(self.env)(
                 self.tasks,
+                tools=None if self.tools is None else tools_argument(self.tools),
                 dialect=self.dialect,
                 prompt="brief",
                 max_turns=self.max_turns,

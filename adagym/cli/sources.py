@@ -36,6 +36,13 @@ def env_class(env: str) -> type[ToolEnv]:
     return cast("type[ToolEnv]", ENVS.load(env))
 
 
+def tools_argument(text: str) -> str | list[str]:
+    """What an environment takes as ``tools`` for what was typed: names joined by commas, ``none``, or a backend."""
+    from adagym.tools.backends.offer import is_backend
+
+    return text if is_backend(text) else [] if text == "none" else text.split(",")
+
+
 def one_source(env: str, arguments: Mapping[str, Any]) -> list[Source]:
     """A single environment."""
     from adagym.algos.mixture import Source

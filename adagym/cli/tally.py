@@ -61,6 +61,6 @@ def tell_stop(console: Console, summary: Mapping[str, Any]) -> None:
 def judge_run(console: Console, folder: Path, judge: str) -> None:
     """Judge a run that was just played, and print the figures."""
     from adagym.cli.judge import judge_and_print
-    from adagym.evals.judging import JudgeConfig
+    from adagym.evals.judges.config import JudgeConfig
 
     judge_and_print(console, folder, JudgeConfig(judge))

@@ -11,7 +11,7 @@ from adagym.types import Array
 from adagym.video.base import Video
 
 MOST = 4096
-"""Most frames that are chosen from a video."""
+"""Most frames that are chosen from a video, as for writing them down; an episode begins with far fewer."""
 
 
 @dataclass(frozen=True)
@@ -35,14 +35,18 @@ class FrameBudget:
             raise UsageError(f"`pixels` is at least 256 per frame, not {self.pixels}.")
 
     @classmethod
-    def parse(cls, spec: str | int) -> FrameBudget:
+    def parse(cls, spec: str | int, limit: int = MOST) -> FrameBudget:
         """Read ``64``, ``fps=1`` or ``most=32,fps=0.5,pixels=100000``.
+
+        Args:
+            spec: What is to be shown.
+            limit: The largest ``most`` that can be used.
 
         Raises:
             UsageError: It is of another form, or a number is out of range.
         """
         if isinstance(spec, int) or spec.strip().isdigit():
-            return cls(most=int(spec))
+            spec = f"most={spec}"
         kinds = {field.name: float if field.name == "fps" else int for field in fields(cls)}
         values: dict[str, float] = {}
         for item in spec.split(","):
@@ -54,6 +58,8 @@ class FrameBudget:
                     f"`{item}` says nothing about frames: write a number such as 64, or some of {', '.join(kinds)}, "
                     "such as `most=32,fps=0.5`."
                 ) from None
+        if values.get("most", 1) > limit:
+            raise UsageError(f"At most {limit} frames are shown at first, not {values['most']}.")
         return cls(**values)  # type: ignore[arg-type]  # the kinds above are those of the fields
 
     def choose(self, video: Video) -> tuple[int, ...]:

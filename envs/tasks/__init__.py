@@ -21,6 +21,7 @@ SOURCES.register(
 SOURCES.register(
     "vsp", "adagym.envs.tasks.vsp_folder:VSPFolder", summary="vsp:DIR, the Visual-Spatial-Planning benchmark's folders"
 )
+SOURCES.register("vspo", "adagym.envs.tasks.vspo:VSPO", summary="vspo:DIR, AdaReasoner's VSPO (parquet)")
 SOURCES.register(
     "gui", "adagym.envs.tasks.gui.source:GUIQuestions", summary="gui[:DIR], questions about adagym's or built screens"
 )

@@ -207,10 +207,18 @@ FORMS: Sequence[Form] = (
         _PARTS,
     ),
     Form(
-        "AdaEval, VSP or VSPO",
+        "AdaEval, VSPO",
+        "vspo",
+        ("vsp_navigation", "vsp_verification"),
+        ("idx", "image", "text", "answer", "task_type", "gym_map"),
+        _PARTS,
+        absent=("level",),
+    ),
+    Form(
+        "AdaEval, VSP",
         "",
         (),
-        ("idx", "image", "text", "answer", "task_type", "gym_map"),
+        ("idx", "image", "text", "answer", "task_type", "gym_map", "level"),
         note="no task source reads this form; vsp:DIR reads the folders of VSP itself",
     ),
     Form(

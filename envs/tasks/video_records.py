@@ -11,6 +11,7 @@ from adagym.envs.tasks.media import inside
 from adagym.envs.tasks.records import Record, Records, check_family, letter_of, lettered_prompt, switch
 from adagym.errors import DataError, UsageError
 from adagym.types import Task
+from adagym.video.index import INDEX
 
 VIDEO = "video_qa"
 """The task family."""
@@ -120,14 +121,19 @@ class VideoRecords(Records):
 
 
 def named_video(folders: Sequence[Path], name: str) -> Path:
-    """The first of the folders' files of this name, with its ending or without; where it should be, if none is there.
+    """Where a video is: the first of the folders' files of this name, with its ending or without.
+
+    A folder of the file's name counts too, if ``adagym build frames`` wrote it.
+
+    Returns:
+        The path; where it should be, if none is there.
 
     Raises:
         DataError: The name leads out of the folder.
     """
     ends = ("",) if name.endswith(ENDINGS) else ENDINGS
     candidates = [Path(inside(folder, f"{name}{end}")) for folder in folders for end in ends]
-    return next((path for path in candidates if path.is_file()), candidates[0])
+    return next((path for path in candidates if path.is_file() or (path / INDEX).is_file()), candidates[0])
 
 
 def part(reference: str, start: float | None, end: float | None) -> str:

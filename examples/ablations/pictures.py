@@ -30,7 +30,7 @@ def bars(
     for number, (label, key) in enumerate(keys.items()):
         names = [f"{arm}_{key}" for arm in groups.values()]
         heights = [scale * figures[name] for name in names]
-        low = [scale * (figures[name] - figures[f"{name}_lo"]) for name in names]
+        low = [scale * (figures[name] - max(0.0, figures[f"{name}_lo"])) for name in names]  # no share or count is less
         high = [scale * (figures[f"{name}_hi"] - figures[name]) for name in names]
         places = [place + (number - (len(keys) - 1) / 2) * width for place in range(len(groups))]
         axes.bar(places, heights, width, yerr=[low, high], capsize=2, label=label, color=COLOURS[number])

@@ -222,6 +222,14 @@ KNOWN: dict[str, tuple[Write, str, int | None]] = {
         1,
     ),
     "vsp": (vsp, "vsp:{}", None),
+    "vspo": (
+        table(
+            "data/navigation_test-0.parquet",
+            {**QA, **IMAGE, "idx": "0", "text": "?", "task_type": "navigation", "gym_map": '[["S", "G"]]'},
+        ),
+        "vspo:{}",
+        None,
+    ),
 }
 """A source, how a folder for it is made, the task source that is told, and the number of tasks if it can be opened."""
 

@@ -145,7 +145,7 @@ def test_files_that_cannot_be_used(tmp_path: Path) -> None:
         load_tasks(f"blink-jigsaw:{tmp_path}", "jigsaw")
     with pytest.raises(UsageError, match="`split` is one of val, test, not 'train'"):
         load_tasks(f"blink-jigsaw:{path},split=train", "jigsaw")
-    with pytest.raises(UsageError, match="make tasks of `jigsaw`"):
+    with pytest.raises(UsageError, match="`blink-jigsaw` holds tasks of the family `jigsaw`"):
         load_tasks(f"blink-jigsaw:{path}", "vstar")
 
 

@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from adagym.envs.tasks import load_tasks
 from adagym.envs.tasks.video_records import VideoRecords
 from adagym.errors import DataError, UsageError
 from adagym.evals.scorers import Scored
 from adagym.types import Task
+from adagym.video import open_video
 
 Row = dict[str, Any]
 
@@ -55,6 +57,21 @@ def test_video_holmes(
         load_tasks(f"video-holmes:{tmp_path},task=X", "video_qa")
     with pytest.raises(DataError, match=r"holds none of train_Video-Holmes\.json"):
         load_tasks(f"video-holmes:{tmp_path},split=train", "video_qa")
+
+
+def test_frames_that_were_built_stand_in_for_a_video(tmp_path: Path, source: Callable[[str], VideoRecords]) -> None:
+    (tmp_path / "test_Video-Holmes.json").write_text(json.dumps([holmes_row(number) for number in range(2)]))
+    for name in ("1z0.mp4", "1z1.mp4"):
+        folder = tmp_path / "videos" / name
+        folder.mkdir(parents=True)
+        for number in (1, 2):
+            Image.new("RGB", (32, 16)).save(folder / f"frame_{number}.jpg")
+    index = {"files": ["frame_1.jpg", "frame_2.jpg"], "times": [0.5, 7.25], "duration": 9.0}
+    (tmp_path / "videos" / "1z0.mp4" / "frames.json").write_text(json.dumps(index))
+    tasks = source(f"video-holmes:{tmp_path}")
+    assert list(open_video(str(tasks[0].video)).times) == [0.5, 7.25]
+    assert tasks[1].video == str(tmp_path / "videos_cropped/1z1.mp4"), "a folder without an index is no video"
+    assert tasks.missing() == [tmp_path / "videos_cropped/1z1.mp4"]
 
 
 @pytest.mark.parametrize(

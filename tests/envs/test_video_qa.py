@@ -150,5 +150,7 @@ def test_chance_is_what_the_page_says() -> None:
 
 
 def test_no_more_frames_are_shown_than_an_observation_holds() -> None:
+    with pytest.raises(UsageError, match="At most 240 frames are shown at first, not 5000"):
+        VideoQA(frames=5000)
     with pytest.raises(UsageError, match="At most 240 frames are shown at first, not 241"):
         VideoQA(frames=241)

@@ -15,9 +15,10 @@ from adagym.agents.endpoint import Completion, ContextOverflow, Hostile, Refused
 from adagym.errors import DataError, UsageError
 from adagym.evals.judges.asking import AGAIN, OUTAGE
 from adagym.evals.judges.cache import Verdict, VerdictCache, default_folder
+from adagym.evals.judges.config import JudgeConfig
 from adagym.evals.judges.figures import agreement
 from adagym.evals.judges.prompts import PROMPTS
-from adagym.evals.judging import JudgeConfig, Judged, judge
+from adagym.evals.judging import Judged, judge
 from adagym.store import Store
 from adagym.types import AnswerType, Outcome, ParsedAction, Step, Task, Trajectory
 

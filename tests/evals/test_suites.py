@@ -55,7 +55,7 @@ def test_every_suite_names_what_there_is(name: str) -> None:
 
 
 def test_the_suites_hold_what_their_names_say() -> None:
-    assert len(open_suite("adareasoner-8").entries) == 8 + 1  # VSP is played in two parts
+    assert len(open_suite("adareasoner-8").entries) == 8 + 2  # VSP and VSPO are played in two parts each
     assert len(open_suite("adatooler-12").entries) == 12
     assert len({entry.env for entry in open_suite("adagym-procedural").entries}) == 7
 

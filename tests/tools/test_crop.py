@@ -85,3 +85,14 @@ def test_every_box_is_cut_out_or_refused(box: tuple[int, int, int, int]) -> None
     assert result.ok == (0 <= x1 < x2 <= 8 and 0 <= y1 < y2 <= 6)
     if result.ok:
         np.testing.assert_array_equal(result.images[0], PICTURE[y1:y2, x1:x2])
+
+
+def test_the_name_that_released_models_write_is_understood() -> None:
+    pictures = {"img_1": PICTURE}
+    result = RUN(ToolCall("Crop", {"image": "img_1", "bbox": [2, 1, 5, 3]}), pictures)
+    assert result.images[0].tolist() == crop([2, 1, 5, 3]).images[0].tolist()
+    assert result.check.given == result.check.valid == ("image", "coordinates")
+    assert "bbox" not in str(RUN.__self__.specs)
+    both = RUN(ToolCall("Crop", {"image": "img_1", "coordinates": [2, 1, 5, 3], "bbox": [0, 0, 1, 1]}), pictures)
+    assert (both.status, both.error_code) == ("failed", 201)
+    assert "Unknown parameters: bbox" in both.message
