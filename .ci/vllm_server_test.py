@@ -1,4 +1,4 @@
-"""The agent ``openai:`` with a real vLLM server, started and stopped here; ``.ci/vllm`` makes the environment for it."""
+"""The agent ``openai:`` with a real vLLM server, started and stopped here; see ``.ci/vllm``."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
+import numpy as np
 import pytest
 
 import adagym  # noqa: F401  (registers the environments)
 from adagym.agents import Agent
-from adagym.agents.endpoint import Endpoint, Refused
+from adagym.agents.endpoint import ContextOverflow, Endpoint, Refused
 from adagym.agents.openai import OpenAIAgent
+from adagym.agents.openai_messages import PictureFormat
 from adagym.agents.policy import PolicyAgent
 from adagym.algos.collect import Collector, Job, Rollout
 from adagym.evals.runner import EvalConfig, evaluate
@@ -74,8 +76,8 @@ def wait_for(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
     raise AssertionError(f"The server did not start:\n{log.read_text()[-3000:]}")
 
 
-def play(agent: Agent, **changes: Any) -> list[Rollout]:
-    make = functools.partial(gym.make, "adagym/VSPNavigation-v0", disable_env_checker=True, **{**ENV, **changes})
+def play(agent: Agent) -> list[Rollout]:
+    make = functools.partial(gym.make, "adagym/VSPNavigation-v0", disable_env_checker=True, **ENV)
     collector = Collector(make, agent, 2)
     try:
         return sorted(collector.collect([Job(0, 1), Job(1, 2)]), key=lambda rollout: rollout.index)
@@ -84,8 +86,8 @@ def play(agent: Agent, **changes: Any) -> list[Rollout]:
         agent.close()
 
 
-def served(url: str, folder: Path, tokens: int = TOKENS) -> OpenAIAgent:
-    return OpenAIAgent.from_spec(f"{folder}@{url},max_tokens={tokens},retries=0,parallel=2")
+def served(url: str, folder: Path) -> OpenAIAgent:
+    return OpenAIAgent.from_spec(f"{folder}@{url},max_tokens={TOKENS},retries=0,parallel=2")
 
 
 def test_the_same_model_plays_the_same_behind_vllm(url: str, folder: Path) -> None:
@@ -98,14 +100,14 @@ def test_the_same_model_plays_the_same_behind_vllm(url: str, folder: Path) -> No
         assert [turn.completion_tokens for turn in remote.usage] != [None] * len(remote.usage)
 
 
-def test_a_full_context_lets_go_of_pictures_and_then_ends_the_episode(url: str, folder: Path) -> None:
-    tokens = CONTEXT // 4
-    rollouts = play(served(url, folder, tokens), max_turns=12, tasks="vsp-generated:sides=8-8,n=4,seed=1")
-    assert all(rollout.trajectory.error is None for rollout in rollouts)
-    full = [rollout for rollout in rollouts if len(rollout.trajectory.steps) < 12]
-    assert full  # the model answers nothing by itself: the context ended these
-    assert {rollout.trajectory.outcome for rollout in full} == {"truncated"}
-    assert any(turn.dropped_images for rollout in rollouts for turn in rollout.usage)
+def test_a_full_context_is_told_from_other_refusals(url: str, folder: Path) -> None:
+    endpoint = Endpoint(str(folder), url, retries=0)
+    with pytest.raises(ContextOverflow, match="context"):
+        endpoint.chat([{"role": "user", "content": "Go left. " * CONTEXT}], max_tokens=1)
+    picture = PictureFormat().parts("img_1", np.zeros((64, 64, 3), np.uint8))
+    with pytest.raises(ContextOverflow):
+        endpoint.chat([{"role": "user", "content": picture * 7}], max_tokens=1)
+    assert endpoint.chat([{"role": "user", "content": picture * 6}], max_tokens=1).usage.completion_tokens == 1
 
 
 def test_an_evaluation_from_end_to_end(url: str, folder: Path, tmp_path: Path) -> None:

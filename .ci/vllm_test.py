@@ -201,7 +201,7 @@ def test_an_abandoned_turn_is_no_hindrance(policy: HFPolicy, engine: VLLMEngine)
 
 
 def test_a_full_conversation_is_truncated(policy: HFPolicy, engine: VLLMEngine) -> None:
-    prompt = len(play(VLLMAgent(engine, SAMPLER), JOBS[:1])[0].tokens.ids)  # type: ignore[union-attr]
+    prompt = len(play(VLLMAgent(engine, SAMPLER), JOBS[:1])[0].tokens.ids)
     (rollout,) = play(VLLMAgent(engine, replace(SAMPLER, max_tokens=prompt - 10)), JOBS[:1])
     assert rollout.trajectory.outcome == "truncated"
     assert rollout.tokens is not None

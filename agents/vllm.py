@@ -16,8 +16,8 @@ require("torch", "train")
 require("transformers", "train")
 
 from adagym.policies.encoding import Chunk  # noqa: E402  (after the check that names the pip line)
-from adagym.policies.sampler import SamplerConfig, split_stops  # noqa: E402
-from adagym.policies.vllm import Coder, Engine, Request, Sampled, VLLMConfig, VLLMEngine  # noqa: E402
+from adagym.policies.sampler import SamplerConfig, split_stops  # noqa: E402  (the same)
+from adagym.policies.vllm import Coder, Engine, Request, Sampled, VLLMConfig, VLLMEngine  # noqa: E402  (the same)
 
 _SETTINGS = VLLMConfig(memory=0.9)
 _EVALUATION = SamplerConfig(slots=64, temperature=0.0, max_tokens=16384, max_new_tokens=1024)

@@ -9,8 +9,8 @@ from adagym.errors import UsageError, require
 require("stable_baselines3", "sb3")
 
 import torch  # noqa: E402  (Stable-Baselines3 brings it; after the check that names the pip line)
-from stable_baselines3.common.torch_layers import BaseFeaturesExtractor  # noqa: E402
-from torch import nn  # noqa: E402
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor  # noqa: E402  (the same)
+from torch import nn  # noqa: E402  (the same)
 
 _CELLS = 4
 """The picture ends as so many by so many cells, whatever its size."""

@@ -133,7 +133,7 @@ def test_half_blocks() -> None:
     text = half_blocks(image, 80)
     assert text.plain == "▀▀\n▀▀"
     colors = [
-        (span.end - span.start, tuple(span.style.color.triplet), tuple(span.style.bgcolor.triplet))  # type: ignore[union-attr]
+        (span.end - span.start, tuple(span.style.color.triplet), tuple(span.style.bgcolor.triplet))
         for span in text.spans
     ]
     red, black, blue = (255, 0, 0), (0, 0, 0), (0, 0, 255)

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 import adagym  # noqa: F401  (registers the ids)
-from adagym.testing import checks as testing
 from adagym.agents.base import Agent, Conversation
 from adagym.agents.random import RandomAgent
 from adagym.envs.base import ToolEnv
@@ -24,6 +23,7 @@ from adagym.protocol import DIALECTS
 from adagym.protocol.adareasoner import DIALECT
 from adagym.protocol.tags import TagDialect
 from adagym.rewards import REWARDS
+from adagym.testing import checks as testing
 from adagym.tools import TOOLS
 from adagym.types import ArrayImage, Message, Observation, ParsedAction, Task, TextBlock, ToolCall, Trajectory
 
@@ -97,7 +97,7 @@ class Outside(VSPNavigation):
     def reset(self, **kwargs: Any) -> tuple[Observation, dict[str, Any]]:
         """Return a text that is none."""
         observation, info = super().reset(**kwargs)
-        return {**observation, "text": 5}, info  # type: ignore[typeddict-item]
+        return {**observation, "text": 5}, info
 
 
 class Raising(VSPNavigation):
@@ -210,7 +210,7 @@ class Numbers(Agent):
 
     def act(self, conversations: Sequence[Conversation]) -> list[str]:
         """Write numbers."""
-        return [5 for _ in conversations]  # type: ignore[misc]
+        return [5 for _ in conversations]
 
 
 class Global(Agent):
@@ -272,7 +272,7 @@ class Fragile(TagDialect):
 
     def parse(self, text: object) -> ParsedAction:
         """Strip first."""
-        text.strip()  # type: ignore[attr-defined]
+        text.strip()
         return super().parse(text)
 
 

@@ -5,7 +5,8 @@ the work. Only the module of the chosen command is imported, and a command impor
 ``run``, so that help and mistakes answer at once.
 
 Exit codes: 0 done; 1 done, and something is wrong (``doctor``, ``replay``, ``build frames``, a
-training run that stopped itself); 2 the caller can mend it; 130 interrupted.
+training run that stopped itself), or it could not be done because a server or a worker failed; 2 the caller can mend
+it; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from adagym import __version__
-from adagym.errors import UnknownName, UsageError
+from adagym.errors import AdagymError, InfraError, UnknownName, UsageError
 from adagym.registry import Registry
 
 
@@ -55,6 +56,7 @@ COMMANDS.register("serve-tools", "adagym.cli.serve_tools:ServeTools", summary="s
 COMMANDS.register("demo", "adagym.cli.demo:Demo", summary="the whole way on the embedded model, in minutes")
 COMMANDS.register("doctor", "adagym.cli.doctor:Doctor", summary="what is installed here, and what is missing")
 
+FAILED = 1
 INTERRUPTED = 130
 USAGE = 2
 
@@ -74,6 +76,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UsageError as error:
         _complain(error)
         return USAGE
+    except InfraError as error:
+        _complain(error)
+        return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
 
@@ -125,7 +130,7 @@ def _overview(usage: str, names: Sequence[str]) -> None:
     console.print("\nadagym COMMAND --help shows a command's options and an example.", highlight=False)
 
 
-def _complain(error: UsageError) -> None:
+def _complain(error: AdagymError) -> None:
     from rich.console import Console
     from rich.text import Text
 

@@ -44,7 +44,8 @@ def fault(
         return "pictures do not match"
     if length is not None and max_tokens is not None and length(trajectory.messages) > max_tokens:
         return f"more than {max_tokens} tokens"
-    if differences(trajectory, replay(trajectory)):
+    # Played just now by this process, so that what its tools ran on can be trusted.
+    if differences(trajectory, replay(trajectory, trajectory.env_kwargs.get("tools"))):
         return "does not replay"
     return None
 

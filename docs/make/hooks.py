@@ -75,10 +75,18 @@ def _entries(item: Any, config: MkDocsConfig) -> list[Any]:
 
 
 def _outside(markdown: str, page: Page) -> str:
-    """Links such as ``../CONTRIBUTING.md`` lead to the page made of that file."""
+    """Links to files outside of this folder lead to the pages made of them, or become the files' names."""
+    here = (ROOT / "docs" / page.file.src_uri).parent
     up = "../" * page.file.src_uri.count("/")
-    names = "|".join(map(re.escape, PROJECT))
-    return re.sub(rf"\]\((?:\.\./)+({names})(#[^)]*)?\)", rf"]({up}project/\1\2)", markdown)
+
+    def mended(found: re.Match[str]) -> str:
+        target, _, place = found[2].partition("#")
+        path = (here / target).resolve().relative_to(ROOT).as_posix()
+        if path in PROJECT:
+            return f"[{found[1]}]({up}project/{path}{'#' + place if place else ''})"
+        return found[0] if path.startswith("docs/") else f"{found[1]} (`{path}`)"
+
+    return re.sub(r"\[([^\]]+)\]\(((?:\.\./)+[^)]+)\)", mended, markdown)
 
 
 def _inside(markdown: str, up: str) -> str:

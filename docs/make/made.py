@@ -7,7 +7,6 @@ import io
 import textwrap
 from dataclasses import dataclass
 
-import numpy as np
 from PIL import Image
 
 from adagym.types import Array
@@ -33,17 +32,6 @@ def png(picture: Array, most_side: int = MOST_SIDE) -> bytes:
     image.thumbnail((most_side, most_side))
     stream = io.BytesIO()
     image.save(stream, format="PNG", optimize=True)
-    return stream.getvalue()
-
-
-def card(picture: Array, width: int = 480, height: int = 300) -> bytes:
-    """A picture cut to the shape of a card, around its middle, as a PNG file."""
-    image = Image.fromarray(np.ascontiguousarray(picture))
-    scale = max(width / image.width, height / image.height)
-    grown = image.resize((max(width, round(image.width * scale)), max(height, round(image.height * scale))))
-    left, top = (grown.width - width) // 2, (grown.height - height) // 2
-    stream = io.BytesIO()
-    grown.crop((left, top, left + width, top + height)).save(stream, format="PNG", optimize=True)
     return stream.getvalue()
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import inspect
+import io
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -67,16 +69,13 @@ def _names() -> str:
 
 
 def _commands() -> str:
-    import tyro
-
-    parts = ["# Commands", "Each command as `--help` shows it.", inspect.cleandoc(commands.__doc__ or "").partition("\n\n")[2]]
+    said = inspect.cleandoc(commands.__doc__ or "").partition("\n\n")[2]
+    parts = ["# Commands", "Each command as `--help` shows it.", said]
     for entry in COMMANDS:
-        parser = tyro.extras.get_parser(
-            COMMANDS.load(entry.name),
-            prog=f"adagym {entry.name}",
-            config=(tyro.conf.FlagCreatePairsOff, tyro.conf.OmitArgPrefixes),
-        )
-        parts += [f"## {entry.name}", entry.summary.capitalize() + ".", verbatim(parser.format_help(), "help")]
+        shown = io.StringIO()
+        with contextlib.redirect_stdout(shown):
+            commands.main([*entry.name.split(), "--help"])
+        parts += [f"## {entry.name}", entry.summary.capitalize() + ".", verbatim(shown.getvalue(), "help")]
     return "\n\n".join(parts)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import gymnasium as gym
-from made import Made, card, figure, fenced, png, row, table, verbatim
+from made import Made, figure, fenced, png, row, table, verbatim
 
 from adagym.agents.seat import GymEnv, bare, conversation_at
 from adagym.envs import ENVS
@@ -47,7 +47,6 @@ def page(env_id: str) -> Iterator[Made]:
     name = short(env_id)
     for number, block in enumerate(_pictures(trajectory), 1):
         yield Made(_picture_uri(name, number), png(block.image))
-    yield Made(f"worlds/pictures/{name}-card.png", card(_pictures(trajectory)[0].image))
     first = figure(f"pictures/{name}-1.png", f"A task: {trajectory.task.id}")
     text = "\n\n".join(
         [
@@ -143,7 +142,7 @@ def gallery(pages_at: str, pictures_at: str) -> str:
         pictures_at: Where the pictures are.
     """
     cards = "".join(
-        f'<a class="card" href="{pages_at}{short(entry.name)}.html"><img src="{pictures_at}{short(entry.name)}-card.png" '
+        f'<a class="card" href="{pages_at}{short(entry.name)}.html"><img src="{pictures_at}{short(entry.name)}-1.png" '
         f'alt=""><b>{short(entry.name)}</b><span>{entry.summary}</span></a>'
         for entry in ENVS
     )

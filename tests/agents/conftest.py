@@ -164,7 +164,7 @@ class LLM:
 def vllm(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[LLM]]:
     """Stands in for vLLM until the end of the test; gives its ``LLM``, which lists the engines made."""
     module = ModuleType("vllm")
-    module.LLM, module.SamplingParams = LLM, SamplingParams  # type: ignore[attr-defined]
+    module.LLM, module.SamplingParams = LLM, SamplingParams
     monkeypatch.setitem(sys.modules, "vllm", module)
     monkeypatch.setenv("VLLM_ENABLE_V1_MULTIPROCESSING", "1")
     monkeypatch.setenv("VLLM_LOGGING_LEVEL", "ERROR")

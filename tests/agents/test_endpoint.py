@@ -307,7 +307,7 @@ def test_proxies_are_heeded(fake_endpoint: Any, monkeypatch: pytest.MonkeyPatch)
 
 def test_closing_ends_waits_and_refuses_requests(fake_endpoint: Any) -> None:
     asked = endpoint(fake_endpoint, retries=9)
-    fake_endpoint.script = lambda number, body: (asked.close(), (503, "busy"))[1]  # type: ignore[func-returns-value]
+    fake_endpoint.script = lambda number, body: (asked.close(), (503, "busy"))[1]
     with pytest.raises(EndpointError):
         asked.chat(ASK)
     with pytest.raises(Refused, match=r"^closed: "):

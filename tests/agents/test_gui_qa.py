@@ -128,7 +128,7 @@ def play(reader: PageReader, kind: str, n: int, **kwargs: Any) -> list[Trajector
     played = []
     for task in env.tasks:
         reader.hold(task.meta["page"])
-        collector = Collector(lambda task=task: GUIQA([task], **kwargs), ExpertAgent(), 1)  # type: ignore[misc]
+        collector = Collector(lambda task=task: GUIQA([task], **kwargs), ExpertAgent(), 1)
         played += [rollout.trajectory for rollout in collector.collect([Job(0, seed=0)])]
         collector.close()
     return played

@@ -85,11 +85,11 @@ def test_a_difference_is_looked_for_object_by_object() -> None:
     steps = []
     answers = {("img_2", "cup"): NOT, ("img_2", "key"): FOUND, ("img_4", "key"): FOUND, ("img_2", "bus"): FOUND}
     answers["img_4", "bus"] = NOT
-    while (look := next_look(asked, PICTURES, seen)) is not None:  # type: ignore[arg-type]
+    while (look := next_look(asked, PICTURES, seen)) is not None:
         steps.append(look)
         seen[look] = answers[look]
     assert steps == list(answers)
-    assert conclude(asked, PICTURES, seen) == "C"  # type: ignore[arg-type]
+    assert conclude(asked, PICTURES, seen) == "C"
     assert conclude(asked, PICTURES, {}) == "A", "a guess"
 
 

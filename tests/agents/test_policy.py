@@ -73,7 +73,7 @@ def test_more_conversations_than_slots_wait(policy: HFPolicy) -> None:
 
 
 def test_a_full_conversation_is_truncated_and_scored(policy: HFPolicy) -> None:
-    prompt = len(collect(policy, CONFIG, JOBS[:1])[0].tokens.ids)  # type: ignore[union-attr]
+    prompt = len(collect(policy, CONFIG, JOBS[:1])[0].tokens.ids)
     (rollout,) = collect(policy, replace(CONFIG, max_tokens=prompt - 10), JOBS[:1])
     trajectory = rollout.trajectory
     assert trajectory.outcome == "truncated"

@@ -85,7 +85,7 @@ def test_one_that_the_server_closes_as_it_is_taken_up_is_replaced_once() -> None
         assert transport.post(b"x", 5).body == b"hi"
         assert transport.post(b"x", 5).body == b"hi"
         assert came == [0, 1]
-        with pytest.raises(TransportError, match="ConnectionReset|RemoteDisconnected"):
+        with pytest.raises(TransportError, match=r"ConnectionReset|RemoteDisconnected"):
             transport.post(b"x", 5)
         assert came == [0, 1, 2]
 

@@ -202,7 +202,7 @@ def test_an_abandoned_turn_is_aborted(policy: HFPolicy, vllm: Fake) -> None:
     for key in ("a", "b"):
         agent.submit(conversation(key=key))
     with pytest.raises(UsageError, match="2 turns are running"):
-        agent._engine.push(policy.weights())  # type: ignore[union-attr]
+        agent._engine.push(policy.weights())
     trace = agent.finish("a")
     assert trace is not None
     assert not trace.sampled.any()
@@ -333,7 +333,7 @@ def test_what_cannot_be_used_is_said(policy: HFPolicy, tmp_path: Path, monkeypat
     with pytest.raises(UsageError, match="not the folder of an image-text model"):
         AGENTS.load("vllm").from_spec(str(tmp_path))
     with pytest.raises(UsageError, match="rollout is `sglang`"):
-        GRPOConfig(rollout="sglang")  # type: ignore[arg-type]
+        GRPOConfig(rollout="sglang")
     for wrong in ({"images": 0}, {"memory": 1.0}, {"memory": 0.0}, {"cache_gib": 0.0}):
         with pytest.raises(UsageError, match="must be positive and memory between"):
-            VLLMConfig(**wrong)  # type: ignore[arg-type]
+            VLLMConfig(**wrong)

@@ -333,7 +333,7 @@ def test_jobs_choose_their_environment_and_all_kinds_share_the_places() -> None:
             open_now.discard(id(env))
             close()
 
-        env.close = closing  # type: ignore[method-assign]  # counts what is open
+        env.close = closing
         open_now.add(id(env))
         most[0] = max(most[0], len(open_now))
         made.append(kind.env_id)

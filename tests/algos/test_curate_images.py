@@ -45,7 +45,7 @@ def test_every_variant_is_made_and_shows_what_it_says(data: CuratedData) -> None
 def test_pictures_are_searched_in_order_each_once(data: CuratedData) -> None:
     for row in data.rows:
         made = [step for step in row.trajectory.steps if step.result and step.result.ok and step.parsed.call]
-        searched = [step.parsed.call.arguments["image"] for step in made if step.parsed.call.name == "Point"]  # type: ignore[union-attr]
+        searched = [step.parsed.call.arguments["image"] for step in made if step.parsed.call.name == "Point"]
         assert searched == [f"img_{number}" for number in range(1, len(searched) + 1)]
 
 

@@ -36,7 +36,7 @@ def test_it_must_solve_a_trivial_task(
         seed=seed,
         env={"tasks": yes_no_tasks, "reward": "accuracy"},
         sampler=SamplerConfig(slots=32, max_tokens=160, max_new_tokens=24),
-        loss=LossConfig(optim=rate, **options),  # type: ignore[arg-type]
+        loss=LossConfig(optim=rate, **options),
     )
     learner = GRPO(cold_policy(), yes_no.env_id, config).learn()
     rewards = [metrics["reward"] for metrics in learner.history]

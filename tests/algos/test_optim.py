@@ -26,7 +26,7 @@ class Net(nn.Module):
         self.head = nn.Linear(4, 3)
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
-        inner: nn.Module = self.model["layers"][0]  # type: ignore[index]
+        inner: nn.Module = self.model["layers"][0]
         result: torch.Tensor = self.head(torch.tanh(inner(self.embed(ids))))
         return result
 

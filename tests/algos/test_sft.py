@@ -133,10 +133,10 @@ def test_long_conversations_are_left_out_and_counted(new_policy: Callable[[int],
     original = policy.token_logprobs
 
     def watched(batch: object, temperature: float = 1.0) -> tuple[torch.Tensor, torch.Tensor]:
-        seen.append(max(batch.lengths))  # type: ignore[attr-defined]
-        return original(batch, temperature)  # type: ignore[arg-type]
+        seen.append(max(batch.lengths))
+        return original(batch, temperature)
 
-    policy.token_logprobs = watched  # type: ignore[method-assign]
+    policy.token_logprobs = watched
     examples = itertools.cycle([short(5), short(30), short(6)])
     dropped = train(policy, examples, SFTConfig(steps=2, batch_size=2, max_tokens=10), lambda step, loss: None)
     assert dropped == 8  # 16 that fit are drawn, two of every three do
@@ -155,4 +155,4 @@ def test_streams_that_cannot_serve_are_refused(new_policy: Callable[[int], HFPol
 @pytest.mark.parametrize("change", [{"steps": 0}, {"batch_size": 0}, {"max_tokens": 0}])
 def test_settings_are_checked(change: dict[str, int]) -> None:
     with pytest.raises(UsageError, match="must be positive"):
-        SFTConfig(**change)  # type: ignore[arg-type]
+        SFTConfig(**change)

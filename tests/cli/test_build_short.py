@@ -58,7 +58,7 @@ def test_what_is_kept_of_each_data_source(file: Path, capsys: pytest.CaptureFixt
     assert measured[0] == one
     assert measured[2] == limit
     assert measured[3] is None
-    assert measured[1] > measured[4] > limit > one + 16  # type: ignore[operator]  # these two could be read
+    assert measured[1] > measured[4] > limit > one + 16
     shown = capsys.readouterr().out
     assert f"2 of 5 prompts have at most {limit} tokens" in shown
     assert "none.png" in shown

@@ -9,7 +9,7 @@ import pytest
 from adagym import __version__
 from adagym.cli import COMMANDS, main
 from adagym.cli.list import REGISTRIES, List, registry_of
-from adagym.errors import UsageError
+from adagym.errors import InfraError, UsageError
 
 
 @pytest.mark.parametrize("name", COMMANDS.names())
@@ -59,6 +59,17 @@ def test_a_usage_error_of_a_command_is_one_line(
     monkeypatch.setattr(List, "run", run)
     assert main(["list"]) == 2
     assert capsys.readouterr().err == "adagym: first line second [red]line[/red]\n"
+
+
+def test_broken_infrastructure_is_one_line_and_exit_code_1(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(self: List) -> int:
+        raise InfraError("nobody there")
+
+    monkeypatch.setattr(List, "run", run)
+    assert main(["list"]) == 1
+    assert capsys.readouterr().err == "adagym: nobody there\n"
 
 
 def test_other_errors_are_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -154,7 +154,7 @@ def test_names_alone_hide_names_in_the_original_texts() -> None:
         *_, info = env.step(write(disguise.mask_call(ToolCall(name, arguments))))
         message = info["result"].message
         said[message.split(" ")[0]] = message
-        told = json.loads(env.messages[-1].content[0].text)  # type: ignore[union-attr]
+        told = json.loads(env.messages[-1].content[0].text)
         assert set(told) >= {"tool_response_from", "status", "error_code"}
         quoted = set(re.findall(r"`(\w+)`", message))
         assert quoted <= set(disguise.parameters.values())
@@ -373,7 +373,7 @@ def test_original_names_stay_without_the_argument() -> None:
 def test_the_apprentice_works_the_same_way_under_a_disguise() -> None:
     answers = []
     for adaptive in (None, ALL):
-        collector = Collector(lambda adaptive=adaptive: make(adaptive), ApprenticeAgent(), 8)  # type: ignore[misc]
+        collector = Collector(lambda adaptive=adaptive: make(adaptive), ApprenticeAgent(), 8)
         rollouts = sorted(collector.collect(Job(n, seed=n) for n in range(20)), key=lambda rollout: rollout.index)
         collector.close()
         played = [rollout.trajectory for rollout in rollouts]

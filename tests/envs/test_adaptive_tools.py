@@ -190,7 +190,7 @@ def test_no_result_gives_an_original_name_away(name: str) -> None:
         hidden = {*disguise.tools, *disguise.parameters, *disguise.fields}
         for call, media in calls(name):
             result = executor.run(disguise.mask_call(call), *media)
-            told = json.loads(disguise.observe(dialect, result, ["img_5"] * len(result.images)).content[0].text)  # type: ignore[union-attr]
+            told = json.loads(disguise.observe(dialect, result, ["img_5"] * len(result.images)).content[0].text)
             assert set(keys(told)) <= set(disguise.fields.values()), (call, set(keys(told)))
             assert told[disguise.fields[ENVELOPE[0]]] == disguise.tools[name]
             written = {word for value in call.arguments for word in words(value)} - {*disguise.parameters}

@@ -222,7 +222,7 @@ def test_a_tool_that_returns_no_picture_is_an_infra_failure(
 ) -> None:
     class Odd(Broken):
         def run(self, call: ToolCall, images: Mapping[str, Array], video: ShownVideo | None = None) -> ToolResult:
-            return ToolResult("Point", "success", images=(np.zeros((2, 2, 3), np.float64),))  # type: ignore[arg-type]
+            return ToolResult("Point", "success", images=(np.zeros((2, 2, 3), np.float64),))
 
     env.reset(seed=0)
     monkeypatch.setattr(env, "_executor", Odd())

@@ -22,7 +22,7 @@ from adagym.testing import check_task_source
 def element(text: str, role: str, x: int, y: int, width: int = 60, **rest: object) -> Element:
     """A text 14 pixels high with its left upper corner at ``(x, y)``."""
     fields: dict[str, object] = {"control": None, "lines": 1, "group": x + 1000 * y, **rest}
-    return Element(text, role, (x, y, x + width, y + 14), **fields)  # type: ignore[arg-type]
+    return Element(text, role, (x, y, x + width, y + 14), **fields)
 
 
 def button(text: str, x: int, y: int) -> Element:

@@ -24,7 +24,7 @@ def test_a_made_environment_names_itself() -> None:
     assert trajectory.env_id == "adagym/VSPNavigation-v0"
     again = gym.make(trajectory.env_id, **trajectory.env_kwargs)
     again.reset(seed=trajectory.seed, options={"task": trajectory.task})
-    assert again.unwrapped.trajectory().env_kwargs == trajectory.env_kwargs  # type: ignore[attr-defined]
+    assert again.unwrapped.trajectory().env_kwargs == trajectory.env_kwargs
 
 
 def test_gymnasiums_own_vector_env_works() -> None:

@@ -39,7 +39,7 @@ def test_the_page_runs() -> None:
     (block,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     names: dict[str, object] = {}
     exec(block, names)
-    assert names["rewards"].tolist() == [0, 0]  # type: ignore[attr-defined]
+    assert names["rewards"].tolist() == [0, 0]
 
 
 def test_statistics_of_an_episode() -> None:

@@ -155,7 +155,7 @@ def test_a_folder_of_photos(tmp_path: Path) -> None:
     assert task.id == f"jigsaw/{tmp_path.name}/test/c2/0"
     assert loaded(task)[1].shape[0] >= 32
     whole = load_tasks(f"jigsaw:{tmp_path},parted=no", "jigsaw")
-    assert whole[0].images[0].puzzle.crop == (1.0, 1.0)  # type: ignore[attr-defined]
+    assert whole[0].images[0].puzzle.crop == (1.0, 1.0)
 
 
 @pytest.mark.parametrize(

@@ -129,7 +129,7 @@ class Machine(RuleBasedStateMachine):
 def test_no_order_of_events_breaks_a_rule(name: str) -> None:
     machine = type(f"Machine{name}", (Machine,), {"name": name})
     checks = (HealthCheck.too_slow, HealthCheck.filter_too_much)
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]  # hypothesis leaves it so
+    run_state_machine_as_test(
         machine,
         settings=settings(
             max_examples=5, stateful_step_count=12, deadline=None, suppress_health_check=checks, derandomize=True

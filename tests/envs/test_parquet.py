@@ -35,7 +35,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
 
     def counted(file: str, number: int, columns: object) -> object:
         done.append((Path(file).name, number))
-        return read(file, number, columns)  # type: ignore[arg-type]
+        return read(file, number, columns)
 
     monkeypatch.setattr(parquet, "_read_group", counted)
     return done

@@ -41,4 +41,4 @@ def test_tool_images_can_be_named_without_being_shown() -> None:
     assert [len(message.images) for message in named.messages if message.role != "assistant"] == [0, 1, 0, 0]
     assert [len(message.images) for message in shown.messages if message.role != "assistant"] == [0, 1, 1, 1]
     with pytest.raises(UsageError, match=r"True, False or .named., not 'hidden'"):
-        VSPNavigation(TASKS, tool_images="hidden")  # type: ignore[arg-type]
+        VSPNavigation(TASKS, tool_images="hidden")

@@ -125,7 +125,7 @@ def test_a_stored_episode_is_replayed_from_its_reference(tmp_path: Any) -> None:
     env.step(call("FrameAt", target_frame=2))
     env.step(answer("B"))
     with Store(tmp_path / "episodes.jsonl") as store:
-        store.append(env.unwrapped.trajectory())  # type: ignore[attr-defined]
+        store.append(env.unwrapped.trajectory())
     (saved,) = read_trajectories(tmp_path / "episodes.jsonl")
     open_video.cache_clear()
     again = replay(saved)

@@ -147,7 +147,7 @@ def test_the_splits_share_nothing() -> None:
     for split, names in (("train", train), ("test", test)):
         for task in load_tasks(f"{SMALL},split={split},n=25", "vstar"):
             assert {thing.name for thing in things(task)} <= names
-            assert task.meta["photo"] in SCENES[split]  # type: ignore[index]
+            assert task.meta["photo"] in SCENES[split]
 
 
 @pytest.mark.parametrize("difficulty", DIFFICULTIES)

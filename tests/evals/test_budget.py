@@ -122,4 +122,4 @@ def test_agents_may_be_given(tmp_path: Path) -> None:
 
     agent: Agent = Once()
     evaluate(replace(CONFIG, n=1), tmp_path, agent=agent)
-    assert agent.closed is False  # type: ignore[attr-defined]  # whoever made it closes it
+    assert agent.closed is False

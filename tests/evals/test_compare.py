@@ -72,15 +72,15 @@ SUMMARY = {
 )
 def test_what_makes_runs_differ_is_named(part: str | None, changes: dict[str, object], reason: str) -> None:
     assert comparable(SUMMARY, SUMMARY) == []
-    changed = {**SUMMARY, **changes} if part is None else {**SUMMARY, part: {**SUMMARY[part], **changes}}  # type: ignore[dict-item]
+    changed = {**SUMMARY, **changes} if part is None else {**SUMMARY, part: {**SUMMARY[part], **changes}}
     (said,) = comparable(SUMMARY, changed)
     with pytest.raises(ValueError, match=reason):
         raise ValueError(said)
 
 
 def test_agents_and_versions_of_models_may_differ() -> None:
-    other = {**SUMMARY, "versions": {**SUMMARY["versions"], "torch": "4"}}  # type: ignore[dict-item]
-    other["config"] = {**SUMMARY["config"], "agent": "other", "seed": 9}  # type: ignore[dict-item]
+    other = {**SUMMARY, "versions": {**SUMMARY["versions"], "torch": "4"}}
+    other["config"] = {**SUMMARY["config"], "agent": "other", "seed": 9}
     assert comparable(SUMMARY, other) == []
 
 

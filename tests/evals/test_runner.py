@@ -198,7 +198,7 @@ def test_what_cannot_be_used_is_refused_before_anything_is_written(
     monkeypatch.chdir(tmp_path)
     fields = {"env": NAVIGATION, "agent": "expert", "tasks": TASKS, **changes}
     with pytest.raises(UsageError, match=message):
-        evaluate(EvalConfig(**fields), tmp_path / "run")  # type: ignore[arg-type]
+        evaluate(EvalConfig(**fields), tmp_path / "run")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -64,7 +64,7 @@ def test_the_suites_hold_what_their_names_say() -> None:
 def test_procedural_tasks_are_seeded_and_chance_is_that_of_their_options(entry: SuiteEntry) -> None:
     assert entry.tasks is not None
     assert "seed=" in entry.tasks
-    tasks = load_tasks(entry.tasks, ENVS.load(entry.env).family)  # type: ignore[attr-defined]
+    tasks = load_tasks(entry.tasks, ENVS.load(entry.env).family)
     assert len(tasks) == entry.n
     shares = [1 / len(task.choices) for task in (tasks[place] for place in range(len(tasks))) if task.choices]
     if len(shares) == len(tasks):
@@ -145,7 +145,7 @@ def test_data_are_taken_by_name_family_and_part() -> None:
 )
 def test_a_malformed_suite_is_refused(changes: dict[str, object], message: str, tmp_path: Path) -> None:
     path = tmp_path / "bad.json"
-    path.write_text(json.dumps({**SMALL, "entries": [SMALL["entries"][0], {**SMALL["entries"][1], **changes}]}))  # type: ignore[dict-item]
+    path.write_text(json.dumps({**SMALL, "entries": [SMALL["entries"][0], {**SMALL["entries"][1], **changes}]}))
     with pytest.raises(UsageError, match=message):
         read_suite(path)
 

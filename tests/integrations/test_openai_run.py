@@ -32,7 +32,7 @@ def data() -> list[dict[str, Any]]:
 @pytest.fixture(scope="module")
 def expected(data: list[dict[str, Any]]) -> list[Trajectory]:
     """The expert's episodes of the same rows, without any endpoint."""
-    collector = Collector(partial(VSPNavigation, **OPTIONS), ExpertAgent(), 1)  # type: ignore[arg-type]
+    collector = Collector(partial(VSPNavigation, **OPTIONS), ExpertAgent(), 1)
     played = [rollout.trajectory for rollout in collector.collect([Job(row["task"], row["seed"]) for row in data])]
     collector.close()
     return played

@@ -26,7 +26,7 @@ def test_without_the_library_the_pip_line_is_named(name: str, monkeypatch: pytes
 def test_without_ray_the_pip_line_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(MissingExtra, match=r"pip install 'adagym\[ray\]'"):
-        RayCollector(lambda: None, lambda: None, Cluster("local"))  # type: ignore[arg-type, return-value]
+        RayCollector(lambda: None, lambda: None, Cluster("local"))
 
 
 @pytest.mark.parametrize(

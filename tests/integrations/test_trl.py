@@ -229,7 +229,7 @@ def test_arguments_are_checked_first() -> None:
     with pytest.raises(UsageError, match="another dialect"):
         trl_environment(NAVIGATION, dialect="openai")
     with pytest.raises(UsageError, match="turns is"):
-        trl_environment(NAVIGATION, turns="some")  # type: ignore[arg-type]
+        trl_environment(NAVIGATION, turns="some")
     with pytest.raises(UsageError, match='need turns="whole"'):
         trl_environment(NAVIGATION, turns="calls", adaptive="names")
     with pytest.raises(UsageError, match="no-such-source"):

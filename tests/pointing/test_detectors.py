@@ -87,8 +87,8 @@ def test_boxes_become_points(
 
 
 def test_queries_are_written_as_the_models_were_trained() -> None:
-    assert detectors.GroundingDino.query(None, "The Red cup. ") == "the red cup."  # type: ignore[arg-type]
-    assert detectors.Owlv2.query(None, " a red cup ") == [["a photo of a red cup"]]  # type: ignore[arg-type]
+    assert detectors.GroundingDino.query(None, "The Red cup. ") == "the red cup."
+    assert detectors.Owlv2.query(None, " a red cup ") == [["a photo of a red cup"]]
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:

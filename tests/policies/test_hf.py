@@ -222,7 +222,7 @@ def test_checkpointing_computes_twice_and_alike(new_policy: Callable[[int], HFPo
         config = PolicyConfig(lora=lora, gradient_checkpointing=checkpointing)
         policy = HFPolicy(plain.model, plain.processor, config)
         passes: list[int] = []
-        policy.decoder.layers[0].mlp.register_forward_pre_hook(lambda *_, passes=passes: passes.append(1))  # type: ignore[union-attr,index]
+        policy.decoder.layers[0].mlp.register_forward_pre_hook(lambda *_, passes=passes: passes.append(1))
         gradient = gradients(policy)
         found.append(gradient)
         assert len(passes) == (2 if checkpointing else 1)
@@ -267,4 +267,4 @@ def test_sampling_and_training_share_their_precision(new_policy: Callable[[int],
 
 def test_other_types_are_refused() -> None:
     with pytest.raises(UsageError, match="must be one of float32, bfloat16, mixed"):
-        PolicyConfig(dtype="float16")  # type: ignore[arg-type]
+        PolicyConfig(dtype="float16")

@@ -178,7 +178,7 @@ def test_adapters_keep_full_precision(base: Path, tmp_path: Path) -> None:
 )
 def test_settings_are_checked(options: dict[str, float], complaint: str) -> None:
     with pytest.raises(UsageError, match=complaint):
-        LoraConfig(**options)  # type: ignore[arg-type]
+        LoraConfig(**options)
 
 
 def test_what_cannot_be_done_is_refused(base: Path, tmp_path: Path, new_policy: Callable[[int], HFPolicy]) -> None:

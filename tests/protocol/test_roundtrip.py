@@ -144,7 +144,7 @@ def deep(levels: int) -> dict[str, Any]:
     value: Any = 1
     for _ in range(levels):
         value = {"a": value}
-    return value  # type: ignore[no-any-return]
+    return value
 
 
 @pytest.mark.parametrize(

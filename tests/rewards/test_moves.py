@@ -108,7 +108,7 @@ def test_the_mean_relative_accuracy_is_a_type_of_answers(gold: str, answer: str,
 
 def test_what_was_not_answered_or_could_not_be() -> None:
     for kind, gold in (("mra", "20"), ("moves", GOLD)):
-        task = make(kind, gold)  # type: ignore[arg-type]
+        task = make(kind, gold)
         assert accuracy_reward(task, play(None, "truncated")) == 0
         assert accuracy_reward(task, play(gold, "infra_failure")) is None
 

@@ -244,7 +244,7 @@ def test_a_failure_is_not_shared() -> None:
 def test_a_memory_is_bounded_by_weight() -> None:
     memory: Memory[int, int] = Memory(9, weigh=lambda value: value, most=10)
     for key, weight in enumerate((4, 5, 3)):
-        memory.get(key, lambda weight=weight: weight)  # type: ignore[misc]  # mypy knows no default of a lambda
+        memory.get(key, lambda weight=weight: weight)
     assert len(memory) == 2
     assert memory.get(0, lambda: 100) == 100
     assert len(memory) == 1

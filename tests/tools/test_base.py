@@ -68,7 +68,7 @@ def undescribed(image: ImageArg, text: str) -> ToolOutput:
     raise NotImplementedError
 
 
-def untyped(image) -> ToolOutput:  # type: ignore[no-untyped-def]
+def untyped(image) -> ToolOutput:
     """Look.
 
     Args:

@@ -59,7 +59,7 @@ class Server:
         self.starts += 1
         desk = Desk(Settings(self._names))
         heard = SimpleNamespace(service=desk.service, call=self._heard(desk))
-        server = sdk.make_server(heard)  # type: ignore[arg-type]  # what it uses of a desk
+        server = sdk.make_server(heard)
         async with (
             create_client_server_memory_streams() as (client, (reader, writer)),
             anyio.create_task_group() as group,
@@ -338,7 +338,7 @@ def test_an_episode_is_void_when_servers_fail(connect: Callable[..., mcp.McpBack
     env.reset(seed=3)
     call = {"name": "Point", "parameters": {"image": "img_1", "description": "Elf"}}
     _, reward, _, truncated, info = env.step(f"<think>?</think><tool_call>{json.dumps(call)}</tool_call>")
-    trajectory = env.unwrapped.trajectory()  # type: ignore[attr-defined]  # a ToolEnv's
+    trajectory = env.unwrapped.trajectory()
     assert (reward, truncated, info["outcome"], trajectory.reward) == (0.0, True, "infra_failure", None)
     assert "out of memory" in str(trajectory.error)
 

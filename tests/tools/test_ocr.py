@@ -53,7 +53,7 @@ def fixed(monkeypatch: pytest.MonkeyPatch) -> type[Fixed]:
     """``fixed`` is an engine's name in this test."""
     monkeypatch.setattr(Fixed, "calls", 0)
     module = ModuleType("made_up_reader")
-    module.Fixed = Fixed  # type: ignore[attr-defined]
+    module.Fixed = Fixed
     monkeypatch.setitem(sys.modules, "made_up_reader", module)
     monkeypatch.setattr(READERS, "_entries", dict(READERS._entries))
     READERS.register("fixed", "made_up_reader:Fixed", summary="for tests")

@@ -84,7 +84,7 @@ def test_calls_are_served_in_the_order_in_which_they_came() -> None:
     with ThreadPoolExecutor(5) as threads:
         for number in range(5):
             threads.submit(pool.run, Job(), RECIPE, {"function": note(number)})
-            until(lambda number=number: pool._free == 0 and len(pool._line) == number)  # type: ignore[misc]  # a default
+            until(lambda number=number: pool._free == 0 and len(pool._line) == number)
         gate.set()
     assert order == [0, 1, 2, 3, 4]
     assert at_rest(pool, 1)

@@ -162,9 +162,8 @@ def test_frames_are_decoded_once_and_cannot_be_written(make: Make, library: str)
 def test_each_hands_on_frames_in_the_order_asked_for(make: Make, library: str) -> None:
     video = VideoFile(make())
     video.frames([9])
-    assert [int(made[0]) for made in video.each([9, 3, 9, 11], lambda frame: np.array([index_of(frame)]))] == [
-        9, 3, 9, 11,
-    ]  # fmt: skip
+    found = video.each([9, 3, 9, 11], lambda frame: np.array([index_of(frame)]))
+    assert [int(made[0]) for made in found] == [9, 3, 9, 11]
 
 
 @pytest.mark.parametrize("index", [-1, 40])
