@@ -26,7 +26,7 @@ HELP = """Type one of these:
   :tools            describe the tools
   :undo             take back the last action; in a form, close the form
   :quit             stop here
-  :help             this text"""
+  :help or ?        this text"""
 
 InputFunction = Callable[[str], str]
 """Shows a prompt and returns a line, like ``input``."""
@@ -146,7 +146,7 @@ class HumanAgent(Agent):
         word, _, rest = line.partition(" ")
         if word == ":undo":
             raise Undo
-        if word == ":help" or not line:
+        if word in ("", "?", ":help"):
             self.say(self._help)
         elif word == ":tools":
             self.say("\n".join(describe(tool) for tool in conversation.tools) or "There are no tools.")

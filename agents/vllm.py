@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from adagym.agents.base import Agent, Conversation, Reply
 from adagym.errors import UsageError, require
-from adagym.policies.base import TokenTrace
+from adagym.policies.base import TokenLog, TokenTrace
 from adagym.protocol import DIALECTS
-from adagym.types import Array
 
 require("torch", "train")
 require("transformers", "train")
 
-from adagym.policies.encoding import Chunk  # noqa: E402  (after the check that names the pip line)
 from adagym.policies.sampler import SamplerConfig, split_stops  # noqa: E402  (the same)
 from adagym.policies.vllm import Coder, Engine, Request, Sampled, VLLMConfig, VLLMEngine  # noqa: E402  (the same)
 
@@ -24,37 +22,13 @@ _EVALUATION = SamplerConfig(slots=64, temperature=0.0, max_tokens=16384, max_new
 
 
 @dataclass
-class _Episode:
+class _Episode(TokenLog):
     """One conversation's tokens."""
 
     seed: int
     seen: int
     """Messages that are in the tokens."""
     turns: int = 0
-    ids: list[int] = field(default_factory=list)
-    sampled: list[bool] = field(default_factory=list)
-    logprobs: list[float] = field(default_factory=list)
-    images: list[Array] = field(default_factory=list)
-
-    def extend(self, chunk: Chunk) -> None:
-        """Append tokens that were not sampled."""
-        self.append(chunk.ids.tolist(), [0.0] * len(chunk.ids), sampled=False)
-        self.images += chunk.images
-
-    def append(self, ids: list[int], logprobs: list[float], *, sampled: bool) -> None:
-        """Append tokens."""
-        self.ids += ids
-        self.sampled += [sampled] * len(ids)
-        self.logprobs += logprobs
-
-    def trace(self) -> TokenTrace:
-        """The tokens so far."""
-        return TokenTrace(
-            np.array(self.ids, dtype=np.int64),
-            np.array(self.sampled, dtype=np.bool_),
-            np.array(self.logprobs, dtype=np.float32),
-            tuple(self.images),
-        )
 
 
 class VLLMAgent(Agent):
@@ -108,7 +82,7 @@ class VLLMAgent(Agent):
         if room < 1 or pictures > self._alive().config.images:
             self._full.append(key)
             return
-        episode.extend(chunk)
+        episode.extend(chunk.ids, chunk.images)
         self._alive().submit(self._request(key, episode, room, conversation.dialect))
         self._running.add(key)
 
@@ -158,5 +132,5 @@ class VLLMAgent(Agent):
         self._running.remove(turn.key)
         episode = self._episodes[turn.key]
         episode.turns += 1
-        episode.append(list(turn.ids), list(turn.logprobs), sampled=True)
+        episode.append(turn.ids, turn.logprobs)
         return Reply(turn.key, self._coder.encoder.decode(turn.ids), turn.error)

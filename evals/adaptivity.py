@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 from typing import Any
 
 from adagym.errors import UsageError
@@ -36,9 +36,9 @@ def by_task(offered: Iterable[EpisodeFacts], bare: Iterable[EpisodeFacts]) -> li
     return [
         TaskAdaptivity(
             task,
-            _mean([episode.right or 0.0 for episode in first[task]]),
-            _mean([episode.right or 0.0 for episode in second[task]]),
-            _mean([float(bool(episode.calls)) for episode in first[task]]),
+            fmean([episode.right or 0.0 for episode in first[task]]),
+            fmean([episode.right or 0.0 for episode in second[task]]),
+            fmean([float(bool(episode.calls)) for episode in first[task]]),
         )
         for task in sorted(first.keys() & second.keys())
     ]
@@ -63,14 +63,14 @@ def adaptivity(tasks: Sequence[TaskAdaptivity]) -> dict[str, Any]:
     helped = [1 - task.called for task in tasks if task.benefit > 0]
     return {
         "tasks": len(tasks),
-        "accuracy_with": _mean([task.with_tools for task in tasks]),
-        "accuracy_without": _mean([task.without for task in tasks]),
-        "tool_benefit": _mean([task.benefit for task in tasks]),
-        "helped": _mean([float(task.benefit > 0) for task in tasks]),
-        "hurt": _mean([float(task.benefit < 0) for task in tasks]),
-        "called": _mean([task.called for task in tasks]),
-        "over_use": _mean(easy) if easy else None,
-        "under_use": _mean(helped) if helped else None,
+        "accuracy_with": fmean([task.with_tools for task in tasks]),
+        "accuracy_without": fmean([task.without for task in tasks]),
+        "tool_benefit": fmean([task.benefit for task in tasks]),
+        "helped": fmean([float(task.benefit > 0) for task in tasks]),
+        "hurt": fmean([float(task.benefit < 0) for task in tasks]),
+        "called": fmean([task.called for task in tasks]),
+        "over_use": fmean(easy) if easy else None,
+        "under_use": fmean(helped) if helped else None,
     }
 
 
@@ -80,7 +80,3 @@ def _scored(episodes: Iterable[EpisodeFacts]) -> dict[str, list[EpisodeFacts]]:
         if not episode.failed and episode.right is not None:
             found[episode.id].append(episode)
     return found
-
-
-def _mean(values: Sequence[float]) -> float:
-    return math.fsum(values) / len(values)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from adagym.evals.run_folder import CONFIG, EPISODES, SUMMARY, read_facts, read_json
@@ -78,8 +79,8 @@ def paired(a: Iterable[EpisodeFacts], b: Iterable[EpisodeFacts], seed: int = 0) 
     only_second = sum(pair == (0, 1) for pair in means)
     return Paired(
         len(common),
-        _mean([one for one, _ in means]),
-        _mean([two for _, two in means]),
+        fmean([one for one, _ in means]),
+        fmean([two for _, two in means]),
         bootstrap([two - one for one, two in means], seed),
         only_first,
         only_second,
@@ -143,10 +144,6 @@ def _parts(which: str, summary: Mapping[str, Any]) -> Iterator[str]:
         yield f"{which} run is not finished: it was stopped by {summary['stopped_by']}"
     if summary.get("infra_failures"):
         yield f"{which} run has {summary['infra_failures']} infrastructure failures, which are not scored"
-
-
-def _mean(values: Sequence[float]) -> float:
-    return math.fsum(values) / len(values)
 
 
 def _shown(value: Any) -> str:

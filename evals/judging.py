@@ -87,16 +87,7 @@ def judge(
         if _comparable(item) and (config.all or position in audited or item.by is None)
     ]
     client = Endpoint(address.model, address.url) if chat is None else chat
-    asker = Asker(
-        client,
-        address.model,
-        config.prompt,
-        VerdictCache(default_folder() if config.cache is None else config.cache),
-        seed=config.seed,
-        max_tokens=config.max_tokens,
-        retries=config.retries,
-        budget=config.budget,
-    )
+    asker = _asker(client, address.model, config)
     try:
         with closing(_replies(asker, judgements, to_ask, config.workers)) as replies:
             for position, reply in replies:
@@ -106,19 +97,27 @@ def judge(
                     on_reply(item, len(to_ask))
     finally:
         client.close()
-    figures = {
-        "model": address.model,
-        "prompt": config.prompt,
-        "all": config.all,
-        "audit": config.audit,
-        **summarise(judgements),
-        "requests": asker.requests,
-        "from_cache": sum(item.cached for item in judgements),
-    }
+    said = {"model": address.model, "prompt": config.prompt, "all": config.all, "audit": config.audit}
+    asked = {"requests": asker.requests, "from_cache": sum(item.cached for item in judgements)}
+    figures = {**said, **summarise(judgements), **asked}
     _write_lines(folder / JUDGEMENTS, judgements)
     if summary is not None:
         write_json(folder / SUMMARY, {**summary, "judge": figures})
     return Judged(figures, judgements)
+
+
+def _asker(client: Chat, model: str, config: JudgeConfig) -> Asker:
+    """What puts questions to the judge, with the verdicts that are known."""
+    return Asker(
+        client,
+        model,
+        config.prompt,
+        VerdictCache(default_folder() if config.cache is None else config.cache),
+        seed=config.seed,
+        max_tokens=config.max_tokens,
+        retries=config.retries,
+        budget=config.budget,
+    )
 
 
 def _by_rule(folder: Path) -> list[Judgement]:

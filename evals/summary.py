@@ -10,6 +10,7 @@ from typing import Any
 
 from adagym.errors import ErrorCode
 from adagym.evals.scorers import Scored, benchmark_figures
+from adagym.evals.scorers.base import mean
 from adagym.evals.statistics import bootstrap, pass_at, wilson
 from adagym.rewards import REWARDS
 from adagym.types import Outcome, ToolResult, Trajectory
@@ -142,12 +143,12 @@ def summarise(episodes: Sequence[EpisodeFacts], seed: int = 0) -> dict[str, Any]
         "truncated": _ratio(outcomes["truncated"], len(played)),
         "infra_failures": len(episodes) - len(played),
         "infra_kinds": dict(sorted(Counter(episode.failure for episode in episodes if episode.failed).items())),
-        "reward_mean": _mean(episode.reward for episode in played),
+        "reward_mean": mean(episode.reward for episode in played),
         "by_group": {
             name: {
                 "n": len(members),
                 **_accuracy(members, seed),
-                "reward_mean": _mean(member.reward for member in members),
+                "reward_mean": mean(member.reward for member in members),
             }
             for name, members in sorted(groups.items())
         },
@@ -214,11 +215,6 @@ def _tool_name(result: ToolResult) -> str:
 def _is_valid(result: ToolResult) -> bool:
     check = result.check
     return check.known and {*check.given, *check.required} <= {*check.valid}
-
-
-def _mean(values: Iterable[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return math.fsum(known) / len(known) if known else None
 
 
 def _ratio(part: int, whole: int) -> float | None:

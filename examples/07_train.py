@@ -18,9 +18,9 @@ from adagym.policies.sampler import SamplerConfig
 from adagym.policies.tiny import load_tiny
 
 parser = argparse.ArgumentParser()
-parser.add_argument("--demonstrations", type=int, default=200, help="episodes to imitate")
-parser.add_argument("--sft-steps", type=int, default=60, help="batches of 8 demonstrations")
-parser.add_argument("--grpo-steps", type=int, default=4, help="steps of 4 tasks, 8 episodes each")
+parser.add_argument("--demonstrations", type=int, default=400, help="episodes to imitate")
+parser.add_argument("--sft-steps", type=int, default=200, help="batches of 8 demonstrations")
+parser.add_argument("--grpo-steps", type=int, default=6, help="steps of 4 tasks, 8 episodes each")
 options = parser.parse_args()
 
 torch.set_num_threads(1)

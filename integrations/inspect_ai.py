@@ -33,9 +33,9 @@ from adagym.types import Trajectory
 require("inspect_ai", "inspect")
 
 from anyio import to_thread  # noqa: E402  (inspect_ai brings it; after the check that names the pip line)
-from inspect_ai import Task, task  # noqa: E402
-from inspect_ai.dataset import MemoryDataset, Sample  # noqa: E402
-from inspect_ai.model import (  # noqa: E402
+from inspect_ai import Task, task  # noqa: E402  (the same)
+from inspect_ai.dataset import MemoryDataset, Sample  # noqa: E402  (the same)
+from inspect_ai.model import (  # noqa: E402  (the same)
     ChatMessage,
     ChatMessageAssistant,
     ChatMessageSystem,
@@ -45,9 +45,9 @@ from inspect_ai.model import (  # noqa: E402
     ContentReasoning,
     ContentText,
 )
-from inspect_ai.scorer import Score, Scorer, Target, mean, scorer, stderr  # noqa: E402
-from inspect_ai.solver import Generate, Solver, TaskState, solver  # noqa: E402
-from inspect_ai.util import LimitExceededError  # noqa: E402
+from inspect_ai.scorer import Score, Scorer, Target, mean, scorer, stderr  # noqa: E402  (the same)
+from inspect_ai.solver import Generate, Solver, TaskState, solver  # noqa: E402  (the same)
+from inspect_ai.util import LimitExceededError  # noqa: E402  (the same)
 
 PLAYED = "adagym"
 """Where a sample's metadata keeps what came of its episode."""

@@ -36,9 +36,9 @@ from adagym.types import Observation as Shown
 require("openenv", "openenv")
 
 from openenv.core import EnvClient  # noqa: E402  (after the check that names the pip line)
-from openenv.core.client_types import StepResult  # noqa: E402
-from openenv.core.env_server import Action, Environment, Observation, State, create_app  # noqa: E402
-from openenv.core.env_server.types import ConcurrencyConfig  # noqa: E402
+from openenv.core.client_types import StepResult  # noqa: E402  (the same)
+from openenv.core.env_server import Action, Environment, Observation, State, create_app  # noqa: E402  (the same)
+from openenv.core.env_server.types import ConcurrencyConfig  # noqa: E402  (the same)
 
 __all__ = ["AdagymAction", "AdagymClient", "AdagymEnvironment", "AdagymObservation", "RemoteEnv", "adagym_app"]
 

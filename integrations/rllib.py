@@ -29,8 +29,8 @@ from adagym.types import Trajectory
 require("ray.rllib", "rllib")
 
 import torch  # noqa: E402  (RLlib's modules run on it; after the check that names the pip line)
-from ray.rllib.core.rl_module import RLModule  # noqa: E402
-from ray.tune.registry import register_env  # noqa: E402
+from ray.rllib.core.rl_module import RLModule  # noqa: E402  (the same)
+from ray.tune.registry import register_env  # noqa: E402  (the same)
 
 NAME = "adagym"
 """The name under which :func:`register` tells RLlib of the environments."""

@@ -29,8 +29,8 @@ from adagym.types import Trajectory
 require("stable_baselines3", "sb3")
 
 from stable_baselines3.common.base_class import BaseAlgorithm  # noqa: E402  (after the check that names the pip line)
-from stable_baselines3.common.env_util import make_vec_env  # noqa: E402
-from stable_baselines3.common.vec_env import SubprocVecEnv, VecEnv  # noqa: E402
+from stable_baselines3.common.env_util import make_vec_env  # noqa: E402  (the same)
+from stable_baselines3.common.vec_env import SubprocVecEnv, VecEnv  # noqa: E402  (the same)
 
 
 def tool_vec_env(

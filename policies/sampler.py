@@ -18,11 +18,11 @@ import torch
 from numpy.typing import NDArray
 
 from adagym.errors import UsageError
-from adagym.policies.base import TokenTrace
+from adagym.policies.base import TokenLog, TokenTrace
 from adagym.policies.encoding import Chunk, Encoder
 from adagym.policies.hf import HFPolicy
 from adagym.policies.slots import SlotCache
-from adagym.types import Array, Message
+from adagym.types import Message
 
 
 @dataclass(frozen=True)
@@ -61,39 +61,19 @@ class Turn:
 
 
 @dataclass
-class _Episode:
+class _Episode(TokenLog):
     """One slot's bookkeeping."""
 
     key: str
     group: Hashable
     slot: int
     rng: np.random.Generator
-    ids: list[int] = field(default_factory=list)
-    sampled: list[bool] = field(default_factory=list)
-    logprobs: list[float] = field(default_factory=list)
-    images: list[Array] = field(default_factory=list)
     cached: int = 0
     """Leading tokens whose keys and values are in the cache."""
     position: int = 0
     """Rotary position of the next token."""
     turn: list[int] = field(default_factory=list)
     """Tokens of the turn being sampled."""
-
-    def extend(self, chunk: Chunk) -> None:
-        """Append tokens that were not sampled."""
-        self.ids += chunk.ids.tolist()
-        self.sampled += [False] * len(chunk.ids)
-        self.logprobs += [0.0] * len(chunk.ids)
-        self.images += chunk.images
-
-    def trace(self) -> TokenTrace:
-        """The tokens so far."""
-        return TokenTrace(
-            np.array(self.ids, dtype=np.int64),
-            np.array(self.sampled, dtype=np.bool_),
-            np.array(self.logprobs, dtype=np.float32),
-            tuple(self.images),
-        )
 
 
 class Sampler:
@@ -196,7 +176,7 @@ class Sampler:
             if episode.group is None or episode.ids:
                 leaders.append((episode, chunk))
             elif episode.group in first:
-                episode.extend(chunk)
+                episode.extend(chunk.ids, chunk.images)
                 followers[first[episode.group]].append(episode)
             else:
                 first[episode.group] = episode.key
@@ -236,7 +216,7 @@ class Sampler:
         pending = episode.ids[episode.cached :]
         piece = [*pending, *chunk.ids.tolist()]
         where, episode.position = self.policy.positions(np.array(piece, dtype=np.int64), chunk.images, episode.position)
-        episode.extend(chunk)
+        episode.extend(chunk.ids, chunk.images)
         return piece, where
 
     def _follow(self, leader: _Episode, members: list[_Episode]) -> None:
@@ -288,9 +268,7 @@ class Sampler:
         chosen = logprobs.gather(-1, picked.unsqueeze(-1)).squeeze(-1)
         done: list[Turn] = []
         for episode, token, logprob in zip(episodes, picked.tolist(), chosen.tolist(), strict=True):
-            episode.ids.append(token)
-            episode.sampled.append(True)
-            episode.logprobs.append(logprob)
+            episode.append([token], [logprob])
             episode.turn.append(token)
             if self._ends(episode, token):
                 done.append(Turn(episode.key, self.policy.encoder.decode(episode.turn)))

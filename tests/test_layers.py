@@ -77,22 +77,17 @@ def imported_modules(tree: ast.AST) -> Iterator[tuple[int, str]]:
 def test_the_picture_in_the_readme_is_that_of_the_imports() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     picture = text.split("## The tree")[1].split("```text\n")[1].split("```")[0]
-    rows = [
-        {
-            "core" if name == "adagym (the core)" else name.removeprefix("adagym/")
-            for name in re.split(r"  +", line.strip())
-        }
-        for line in picture.splitlines()
-        if line.strip() not in ("", "|")
-    ][::-1]
+    lines = [line.strip() for line in picture.splitlines() if line.strip() not in ("", "|")]
+    own = {"adagym (the core)": "core"}
+    rows = [{own.get(name, name.removeprefix("adagym/")) for name in re.split(r"  +", line)} for line in lines[::-1]]
     assert rows == [{name for name in RANKS if RANKS[name] == rank} for rank in sorted(set(RANKS.values()))]
-    lines = {
+    imports = {
         (layer_of_file(path), layer_of_module(module))
         for path in sources()
         for _, module in imported_modules(ast.parse((ROOT / path).read_text(encoding="utf-8")))
     }
     for upper, lower in zip(rows[1:], rows[:-1], strict=True):
-        assert any((one, other) in lines for one in upper for other in lower), f"no line leads from {upper} to {lower}"
+        assert any((one, other) in imports for one in upper for other in lower), f"{upper} import nothing of {lower}"
 
 
 def test_the_scan_sees_every_layer_that_has_files() -> None:

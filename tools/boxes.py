@@ -1,9 +1,10 @@
-"""Boxes ``[x1, y1, x2, y2]`` that tools are given: what of a picture they hold."""
+"""Boxes ``[x1, y1, x2, y2]``: what of a picture they hold, and whether they overlap."""
 
 from __future__ import annotations
 
-from adagym.errors import ErrorCode, ToolError
-from adagym.tools.values import Box
+from collections.abc import Sequence
+
+from adagym.tools.values import Box, invalid
 from adagym.types import Array
 
 MAX_RATIO = 200
@@ -29,7 +30,7 @@ def cut(image: Array, box: Box, parameter: str, given: str | None = None) -> Arr
     x1, y1, x2, y2 = box
     width, height = x2 - x1, y2 - y1
     if max(width, height) > MAX_RATIO * min(width, height):
-        raise _refusal(
+        raise invalid(
             f"`{parameter}` {given or list(box)} is {width}x{height} pixels; one side may be at most {MAX_RATIO} times "
             "as long as the other.",
             parameter,
@@ -53,18 +54,19 @@ def check_box(box: Box, image: Array, parameter: str, given: str | None = None) 
     x1, y1, x2, y2 = box
     height, width = image.shape[:2]
     if x1 >= x2 or y1 >= y2:
-        raise _refusal(
+        raise invalid(
             f"`{parameter}` {given or list(box)} is empty: x1 must be below x2, and y1 below y2. "
             f"The image has {width}x{height} pixels.",
             parameter,
         )
     if x1 < 0 or y1 < 0 or x2 > width or y2 > height:
-        raise _refusal(
+        raise invalid(
             f"`{parameter}` {given or list(box)} is not inside the image of {width}x{height} pixels; "
             f"x goes from 0 to {width}, y from 0 to {height}.",
             parameter,
         )
 
 
-def _refusal(message: str, parameter: str) -> ToolError:
-    return ToolError(message, ErrorCode.INVALID_PARAMETERS, parameter)
+def overlap(one: Sequence[float], other: Sequence[float]) -> bool:
+    """Whether two boxes ``[x1, y1, x2, y2]`` share more than an edge."""
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]

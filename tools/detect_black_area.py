@@ -9,9 +9,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from adagym.errors import ErrorCode, ToolError
 from adagym.tools.base import Tool, ToolOutput
-from adagym.tools.values import ImageArg
+from adagym.tools.values import ImageArg, invalid
 
 MAX_AREAS = 100
 """Most boxes in a result."""
@@ -26,9 +25,9 @@ def detect_black_area(image: ImageArg, threshold: int = 10, min_area: int = 100)
         min_area: Areas of fewer pixels are left out.
     """
     if not 0 <= threshold <= 255:
-        raise _invalid(f"`threshold` must be a whole number from 0 to 255, not {threshold}.", "threshold")
+        raise invalid(f"`threshold` must be a whole number from 0 to 255, not {threshold}.", "threshold")
     if min_area < 1:
-        raise _invalid(f"`min_area` must be at least 1 pixel, not {min_area}.", "min_area")
+        raise invalid(f"`min_area` must be at least 1 pixel, not {min_area}.", "min_area")
     # Grey and not the brightest channel: JPEG stores colour at half the resolution, so it bleeds far into the black.
     _, black = cv2.threshold(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), threshold, 255, cv2.THRESH_BINARY_INV)
     _, _, stats, _ = cv2.connectedComponentsWithStats(black, connectivity=8)
@@ -38,10 +37,6 @@ def detect_black_area(image: ImageArg, threshold: int = 10, min_area: int = 100)
     order = np.lexsort((areas[:, cv2.CC_STAT_LEFT], areas[:, cv2.CC_STAT_TOP], -areas[:, cv2.CC_STAT_AREA]))
     boxes = [[int(x), int(y), int(x + w), int(y + h)] for x, y, w, h, _ in areas[order[:MAX_AREAS]]]
     return ToolOutput({"boxes": boxes}, message=f"Found {len(areas)} black areas")
-
-
-def _invalid(message: str, parameter: str) -> ToolError:
-    return ToolError(message, ErrorCode.INVALID_PARAMETERS, parameter)
 
 
 DETECT_BLACK_AREA = Tool.of(detect_black_area, "DetectBlackArea")

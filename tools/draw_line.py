@@ -10,10 +10,9 @@ import re
 
 import numpy as np
 
-from adagym.errors import ErrorCode, ToolError
 from adagym.tools.base import Tool, ToolOutput
 from adagym.tools.drawing import COLOURS, DASH, GAP
-from adagym.tools.values import ImageArg
+from adagym.tools.values import ImageArg, invalid
 from adagym.types import Array
 
 _AXES = {"horizontal": "y", "vertical": "x"}
@@ -30,7 +29,7 @@ def draw_line(image: ImageArg, line_type: str, coordinates: str) -> ToolOutput:
             y1=100, y2=200.
     """
     if line_type not in _AXES:
-        raise _invalid(f"`line_type` must be one of horizontal, vertical, not {line_type[:40]!r}.", "line_type")
+        raise invalid(f"`line_type` must be one of horizontal, vertical, not {line_type[:40]!r}.", "line_type")
     lines = _read_lines(coordinates, image, line_type)
     drawn = image.copy()
     # Turned so that the lines to draw are rows; it is a view of the same pixels.
@@ -50,30 +49,26 @@ def _read_lines(text: str, image: Array, line_type: str) -> list[int]:
     for part in text.strip().removeprefix("[").removesuffix("]").split(","):
         found = _NUMBER.fullmatch(part)
         if found is None or found[1] not in (None, axis):
-            raise _invalid(
+            raise invalid(
                 f"`coordinates` must be like {axis}1=100, {axis}2=200 for {line_type} lines, in pixels of at least 0, "
                 f"not {text[:40]!r}.",
                 "coordinates",
             )
         value = float(found[2])
         if 0 < value < 1:
-            raise _invalid(
+            raise invalid(
                 f"`coordinates` must be in absolute pixels; normalised coordinates (0 to 1) such as {found[2][:20]} "
                 "are not supported.",
                 "coordinates",
             )
         if round(value) >= side:
-            raise _invalid(
+            raise invalid(
                 f"`coordinates` holds {axis}={found[2][:20]}, outside the image of {image.shape[1]}x{image.shape[0]} "
                 "pixels.",
                 "coordinates",
             )
         lines.append(round(value))
     return lines
-
-
-def _invalid(message: str, parameter: str) -> ToolError:
-    return ToolError(message, ErrorCode.INVALID_PARAMETERS, parameter)
 
 
 DRAW_LINE = Tool.of(draw_line, "DrawLine", online=True)

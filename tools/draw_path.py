@@ -9,11 +9,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from adagym.errors import ErrorCode, ToolError
 from adagym.tools.astar import cell_size_of
 from adagym.tools.base import Tool, ToolOutput
 from adagym.tools.drawing import COLOURS, draw_arrows
-from adagym.tools.values import ImageArg, Point, PointArg
+from adagym.tools.values import ImageArg, Point, PointArg, invalid
 from adagym.types import Array
 
 _MOVES = {"L": (-1, 0), "U": (0, -1), "D": (0, 1), "R": (1, 0)}
@@ -42,9 +41,9 @@ def draw_2d_path(
     moves = read_moves(directions)
     size = cell_size_of(image, step, "step")
     if line_color not in COLOURS:
-        raise _invalid(f"`line_color` must be one of {', '.join(COLOURS)}, not {line_color[:40]!r}.", "line_color")
+        raise invalid(f"`line_color` must be one of {', '.join(COLOURS)}, not {line_color[:40]!r}.", "line_color")
     if not 1 <= line_width <= 32:
-        raise _invalid(f"`line_width` must be 1 to 32 pixels, not {line_width}.", "line_width")
+        raise invalid(f"`line_width` must be 1 to 32 pixels, not {line_width}.", "line_width")
     x, y = start_point if pixel_coordinate else tuple((value - 1) * size + size // 2 for value in start_point)
     points = walk(image, (x, y), moves, size)
     picture = draw_arrows(image, points, COLOURS[line_color], line_width)
@@ -66,13 +65,13 @@ def walk(image: Array, start: Point, moves: str, size: int) -> list[Point]:
     x, y = start
     height, width = image.shape[:2]
     if not (0 <= x < width and 0 <= y < height):
-        raise _invalid(f"`start_point` [{x}, {y}] is outside the image of {width}x{height} pixels.", "start_point")
+        raise invalid(f"`start_point` [{x}, {y}] is outside the image of {width}x{height} pixels.", "start_point")
     points = [(x, y)]
     for number, move in enumerate(moves, 1):
         dx, dy = _MOVES[move]
         x, y = x + dx * size, y + dy * size
         if not (0 <= x < width and 0 <= y < height):
-            raise _invalid(f"Move {number} ({move}) leaves the image of {width}x{height} pixels.", "directions")
+            raise invalid(f"Move {number} ({move}) leaves the image of {width}x{height} pixels.", "directions")
         points.append((x, y))
     return points
 
@@ -90,12 +89,8 @@ def read_moves(directions: str) -> str:
     """
     text = directions.strip().upper()
     if not re.fullmatch(r"[LUDR](?:\s*,?\s*[LUDR])*", text):
-        raise _invalid("Invalid directions format. Use 'ludr' or 'L,R,U,D'", "directions")
+        raise invalid("Invalid directions format. Use 'ludr' or 'L,R,U,D'", "directions")
     return re.sub(r"[\s,]", "", text)
-
-
-def _invalid(message: str, parameter: str) -> ToolError:
-    return ToolError(message, ErrorCode.INVALID_PARAMETERS, parameter)
 
 
 DRAW_2D_PATH = Tool.of(draw_2d_path, "Draw2DPath")

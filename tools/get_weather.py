@@ -10,8 +10,8 @@ import hashlib
 import re
 from datetime import date as Date
 
-from adagym.errors import ErrorCode, ToolError
 from adagym.tools.base import Tool, ToolOutput
+from adagym.tools.values import invalid
 
 _CONDITIONS = {"sunny": (15, 25), "cloudy": (10, 20), "rain": (8, 18), "fog": (2, 12), "snow": (-10, 0)}
 """What it may be like, and between what the lowest temperature then lies, in degrees Celsius."""
@@ -27,7 +27,7 @@ def get_weather(location: str, date: str | None = None, unit: str = "celsius") -
         unit: celsius or fahrenheit.
     """
     if unit.lower() not in _UNITS:
-        raise _invalid(f"`unit` must be one of {', '.join(_UNITS)}, not {unit[:40]!r}.", "unit")
+        raise invalid(f"`unit` must be one of {', '.join(_UNITS)}, not {unit[:40]!r}.", "unit")
     day = "" if date is None else _read_date(date)
     place = " ".join(location.casefold().split())
     drawn = hashlib.blake2b(f"{place} {day}".encode(errors="surrogatepass"), digest_size=4).digest()
@@ -48,11 +48,7 @@ def _read_date(text: str) -> str:
             raise ValueError
         return Date.fromisoformat(text.strip()).isoformat()
     except ValueError:
-        raise _invalid(f"`date` must be a date like 2024-03-15, not {text[:40]!r}.", "date") from None
-
-
-def _invalid(message: str, parameter: str) -> ToolError:
-    return ToolError(message, ErrorCode.INVALID_PARAMETERS, parameter)
+        raise invalid(f"`date` must be a date like 2024-03-15, not {text[:40]!r}.", "date") from None
 
 
 GET_WEATHER = Tool.of(get_weather, "GetWeather")

@@ -62,6 +62,11 @@ def refuse(expected: str, value: object) -> ToolError:
     return ToolError(f"must be {expected}, not {show(value)}.", ErrorCode.INVALID_PARAMETERS)
 
 
+def invalid(message: str, parameter: str | None = None) -> ToolError:
+    """A value that could be read and cannot be used; the parameter that is to blame, if it is one alone."""
+    return ToolError(message, ErrorCode.INVALID_PARAMETERS, parameter)
+
+
 def show(value: object) -> str:
     """A value as a short text that can always be encoded, even where a string in it held a lone surrogate."""
     try:

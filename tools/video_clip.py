@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from adagym.errors import ErrorCode, ToolError
 from adagym.tools.base import Tool, ToolOutput
 from adagym.tools.frames import MOST, Frames, FramesArg, Instant, SecondsArg
+from adagym.tools.values import invalid
 
 PIXELS = 200_704
 """Most pixels of a frame, 448 x 448; larger ones are shrunk."""
@@ -31,26 +31,22 @@ def video_clip(
         count: How many frames of the clip, 1 to 16, at even distances from its beginning to its end.
     """
     if not 1 <= count <= MOST:
-        raise _invalid(f"`count` must be 1 to {MOST} frames, not {count}.", "count")
+        raise invalid(f"`count` must be 1 to {MOST} frames, not {count}.", "count")
     if target_frames is not None and start_time is None and end_time is None:
         chosen = target_frames
     elif target_frames is None and start_time is not None and end_time is not None:
         chosen = _between(start_time, end_time, count)
     else:
-        raise _invalid("Give either `target_frames`, or `start_time` and `end_time`.")
+        raise invalid("Give either `target_frames`, or `start_time` and `end_time`.")
     return chosen.output(f"Frames of the clip: {len(chosen.indices)}.", PIXELS)
 
 
 def _between(start: Instant, end: Instant, count: int) -> Frames:
     """Frames at even distances, the first and the last moment included, none twice."""
     if start.seconds > end.seconds:
-        raise _invalid(f"`end_time` {end.seconds:g} is before `start_time` {start.seconds:g}.", "end_time")
+        raise invalid(f"`end_time` {end.seconds:g} is before `start_time` {start.seconds:g}.", "end_time")
     moments = np.linspace(start.seconds, end.seconds, count)
     return Frames(start.video, tuple(dict.fromkeys(start.video.index_at(float(moment)) for moment in moments)))
-
-
-def _invalid(message: str, parameter: str | None = None) -> ToolError:
-    return ToolError(message, ErrorCode.INVALID_PARAMETERS, parameter)
 
 
 VIDEO_CLIP = Tool.of(video_clip, "VideoClip")

@@ -149,7 +149,13 @@ def play_env(played: Sequence[Script]) -> list[list[Shown]]:
     return shown
 
 
-def compare(name: str, player: Player, played: Sequence[Script], excepted: Mapping[str, str] | None = None) -> Report:
+def compare(
+    name: str,
+    player: Player,
+    played: Sequence[Script],
+    excepted: Mapping[str, str] | None = None,
+    expected: Sequence[Sequence[Shown]] | None = None,
+) -> Report:
     """Compare a player with :func:`play_env`.
 
     Args:
@@ -158,13 +164,15 @@ def compare(name: str, player: Player, played: Sequence[Script], excepted: Mappi
         played: Them.
         excepted: Fields of :class:`Shown` that a library forces to be None, each with the reason. That they are None
             is checked.
+        expected: What :func:`play_env` returned for the scripts, where it has played them already.
     """
     excepted = excepted or {}
+    expected = play_env(played) if expected is None else expected
     differences: list[Difference] = []
     turns = 0
-    for script, expected, got in zip(played, play_env(played), player(played), strict=True):
-        turns += len(expected)
-        differences += _differences(script, expected, got, excepted)
+    for script, wanted, got in zip(played, expected, player(played), strict=True):
+        turns += len(wanted)
+        differences += _differences(script, wanted, got, excepted)
     return Report(name, len(played), turns, tuple(differences), excepted)
 
 

@@ -20,6 +20,7 @@ from adagym.agents.blueprints.variants import Way
 from adagym.agents.experts.base import Move
 from adagym.agents.experts.image_qa import Look, by_sight, conclude, next_look, read_question
 from adagym.agents.experts.vstar import Search, around, below, read, size_of
+from adagym.tools.boxes import overlap
 from adagym.tools.pointing.choose import locate
 from adagym.types import Array, ToolCall
 
@@ -67,7 +68,7 @@ class PicturesDesk(CountingDesk):
             box = around([int(self.case.rng.integers(width)), int(self.case.rng.integers(height))], image)
             others = [part for other, part in before if other == picture]
             others += [around(point, image) for name in self.names for point in locate(image, name, "objects")]
-            if not any(_overlap(box, other) for other in others):
+            if not any(overlap(box, other) for other in others):
                 return picture, box
         raise Unfit("every part of the pictures matters")
 
@@ -135,10 +136,6 @@ def _answer_by_sight(desk: PicturesDesk, purpose: str) -> Move:
 
 def _number(picture: str) -> str:
     return picture.removeprefix("img_")
-
-
-def _overlap(one: Sequence[int], other: Sequence[int]) -> bool:
-    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
 def _steps(desk: PicturesDesk) -> Sequence[str]:

@@ -9,6 +9,7 @@ from adagym.agents.blueprints.variants import Way
 from adagym.agents.blueprints.vstar_words import WORDINGS
 from adagym.agents.experts.base import Move
 from adagym.agents.experts.vstar import around, below, by_sight, compare, look, read, read_question, size_of
+from adagym.tools.boxes import overlap
 from adagym.tools.objects import OBJECTS
 from adagym.tools.pointing.choose import locate
 from adagym.tools.pointing.objects import find_object
@@ -72,7 +73,7 @@ class SearchDesk(Desk):
         found: list[list[int]] = []
         for _ in range(_TRIES):
             box = around([int(self.case.rng.integers(width)), int(self.case.rng.integers(height))], image)
-            if all(_apart(box, other) for other in (*right, *found)):
+            if not any(overlap(box, other) for other in (*right, *found)):
                 found.append(box)
         return found
 
@@ -137,10 +138,6 @@ def _answer_by_sight(desk: SearchDesk, purpose: str) -> Move:
     if letter is None:
         raise Unfit("the object is not found")
     return desk.answer(letter, purpose)
-
-
-def _apart(one: Sequence[int], other: Sequence[int]) -> bool:
-    return one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] or other[3] <= one[1]
 
 
 def _steps(desk: SearchDesk) -> Sequence[str]:

@@ -41,7 +41,7 @@ class Box:
 
 
 BOXES = (
-    Box(20, 70, "Task source", "prompts, pictures, answers", "world"),
+    Box(20, 70, "Task source", "prompts and pictures", "world"),
     Box(290, 70, "Environment", "one conversation each", "world"),
     Box(290, 210, "Agent", "expert, model, person, ...", "actor"),
     Box(560, 70, "Tools", "functions on pixels", "world"),
@@ -81,7 +81,7 @@ ARROWS = (
     Arrow("210,242 284,242", "samples", 247, 234),
     Arrow("480,126 520,126 520,342 554,342"),
     Arrow("655,382 655,420"),
-    Arrow("560,364 385,364 385,404", "finished episode", 470, 357),
+    Arrow("560,364 385,364 385,404", "finished episode", 452, 357),
     Arrow("290,442 216,442", "advantages", 251, 434),
     Arrow("115,410 115,280", "weights", 123, 340, "start"),
 )
@@ -91,9 +91,9 @@ def draw() -> str:
     """The picture as the text of an SVG file."""
     style = (
         "text{font-family:system-ui,sans-serif}"
-        ".title{font-size:16px;font-weight:600;fill:#fff;text-anchor:middle}"
-        ".note{font-size:12px;fill:#fff;text-anchor:middle}"
-        f".words{{font-size:12px;fill:{_LINE}}}"
+        ".title{font-size:17px;font-weight:600;fill:#fff;text-anchor:middle}"
+        ".note{font-size:13px;fill:#fff;text-anchor:middle}"
+        f".words{{font-size:13px;fill:{_LINE}}}"
         f".line{{fill:none;stroke:{_LINE};stroke-width:2}}"
     )
     head = (

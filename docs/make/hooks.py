@@ -39,7 +39,7 @@ def made() -> tuple[Made, ...]:
 
 def on_config(config: MkDocsConfig) -> None:
     """Put pages in the place of the folders that the navigation names."""
-    config.nav = [_filled(item, config) for item in config.nav or []]
+    config.nav = _filled(list(config.nav or []), config)
 
 
 def on_files(files: Files, config: MkDocsConfig) -> None:
@@ -53,8 +53,8 @@ def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
     mended = _outside(markdown, page)
     if page.file.src_uri != "index.md":
         return mended
-    head, _, rest = mended.partition("\n## ")
-    return f"{head}\n{worlds.gallery('worlds/', 'worlds/pictures/')}\n## {rest}"
+    head, line, rest = mended.partition("\n## ")
+    return f"{head}\n{worlds.gallery('worlds/', 'worlds/pictures/')}{line}{rest}"
 
 
 def _filled(item: Any, config: MkDocsConfig) -> Any:
@@ -69,9 +69,9 @@ def _entries(item: Any, config: MkDocsConfig) -> list[Any]:
     """What stands for an item of a list: a folder's pages for a folder, else the item itself."""
     if not (isinstance(item, str) and item.endswith("/")):
         return [_filled(item, config)]
-    here = sorted(path.relative_to(config.docs_dir).as_posix() for path in Path(config.docs_dir, item).glob("*.md"))
-    pages: list[Any] = [{one.title: one.uri} for one in made() if one.uri.startswith(item) and one.title]
-    return [*here, *pages]
+    docs = Path(config.docs_dir)
+    written = sorted(path.relative_to(docs).as_posix() for path in (docs / item).glob("*.md"))
+    return [*written, *({one.title: one.uri} for one in made() if one.uri.startswith(item) and one.title)]
 
 
 def _outside(markdown: str, page: Page) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import gymnasium as gym
 from made import Made, row, table
@@ -17,6 +18,13 @@ from adagym.rewards import PRESETS, REWARDS, Score
 from adagym.types import ToolCall, Trajectory
 
 TASKS = "vsp-generated:sides=4,split=test,n=20"
+OPTIONS = """\
+    options:
+      show_root_heading: false
+      show_root_toc_entry: false
+      heading_level: 3
+"""
+"""How the docstring is shown: the page has its heading already."""
 BENEFIT = 0.5
 """Tool Benefit Score that the task of the examples is given, so that rewards which need one have one."""
 
@@ -38,10 +46,10 @@ def examples() -> dict[str, Trajectory]:
     failing = ToolCall("Point", {"image": "img_9", "description": "Ice Holes"})
     return {
         f"right, after {len(expert.calls)} calls": _with_benefit(expert),
-        "right, without a call": _played(lambda: [_answer(dialect, expert.answer or "")]),
-        "wrong, after a failed call": _played(lambda: [dialect.write_call(failing, "Look."), _answer(dialect, "L")]),
-        "wrong, without a call": _played(lambda: [_answer(dialect, "L")]),
-        "right, after a malformed turn": _played(lambda: ["Hm.", _answer(dialect, expert.answer or "")]),
+        "right, without a call": _played([_answer(dialect, expert.answer or "")]),
+        "wrong, after a failed call": _played([dialect.write_call(failing, "Look."), _answer(dialect, "L")]),
+        "wrong, without a call": _played([_answer(dialect, "L")]),
+        "right, after a malformed turn": _played(["Hm.", _answer(dialect, expert.answer or "")]),
     }
 
 
@@ -49,10 +57,10 @@ def _answer(dialect: Dialect, answer: str) -> str:
     return dialect.write_answer(answer, "I answer.")
 
 
-def _played(actions: Callable[[], list[str]]) -> Trajectory:
+def _played(actions: Sequence[str]) -> Trajectory:
     env = gym.make(MAP, tasks=TASKS)
     env.reset(seed=SEED)
-    for action in actions():
+    for action in actions:
         env.step(action)
     return _with_benefit(bare(env).trajectory())
 
@@ -61,7 +69,7 @@ def _with_benefit(trajectory: Trajectory) -> Trajectory:
     return replace(trajectory, task=replace(trajectory.task, tool_benefit=BENEFIT))
 
 
-def _page(registry: Registry[Callable[..., float | Score | None]], name: str, kind: str, episodes: dict[str, Trajectory]) -> Made:
+def _page(registry: Registry[Any], name: str, kind: str, episodes: dict[str, Trajectory]) -> Made:
     reward = registry.load(name)
     plain = reward if inspect.isfunction(reward) else type(reward)
     use = f'`gym.make(..., reward="{name}")`' if kind == "preset" else f'`REWARDS.load("{name}")`'
@@ -69,7 +77,7 @@ def _page(registry: Registry[Callable[..., float | Score | None]], name: str, ki
         [
             f"# {name}",
             f"A {kind}: {registry.entry(name).summary}. Use: {use}.",
-            f"::: {plain.__module__}.{plain.__qualname__}\n    options:\n      show_root_heading: false\n      show_root_toc_entry: false\n      heading_level: 3",
+            f"::: {plain.__module__}.{plain.__qualname__}\n{OPTIONS}",
             "## What it says",
             f"Five episodes of one task of navigation, whose Tool Benefit Score is set to {BENEFIT}:",
             _table(reward, episodes),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import gymnasium as gym
-from made import Made, figure, fenced, png, row, table
+from made import Made, fenced, figure, png, row, table
 from worlds import ARGUMENTS, MAP, SEED, short
 
 from adagym.agents.seat import bare
@@ -87,10 +88,12 @@ def page(name: str) -> Iterator[Made]:
         f"In [{short(env_id)}](../worlds/{short(env_id)}.md), the task drawn by seed {SEED}:",
         fenced(json.dumps({"name": name, "parameters": arguments}), "json"),
         f'<div class="pictures">{figures}</div>' if figures else "",
-        f"Status `{result.status}`" + (f", message: {result.message}" if result.message else "") + ". Data:",
-        fenced(_cut(json.dumps(dict(result.data), indent=2, ensure_ascii=False)), "json"),
+        f"Status `{result.status}`"
+        + (f", message: {result.message.rstrip('.')}" if result.message else "")
+        + ". Data:",
+        fenced(_cut(_json(dict(result.data))), "json"),
         "## What a model is told",
-        fenced(json.dumps({"name": name, "description": tool.description, "parameters": tool.spec.parameters}, indent=2), "json"),
+        fenced(_json({"name": name, "description": tool.description, "parameters": tool.spec.parameters}), "json"),
     ]
     yield Made(f"tool/{name}.md", "\n\n".join(part for part in parts if part), name)
 
@@ -108,7 +111,9 @@ def call(env_id: str, asked: ToolCall) -> tuple[list[ImageBlock], ToolResult]:
 
 
 def _used(shown: list[ImageBlock], arguments: dict[str, Any]) -> list[ImageBlock]:
-    names = {f"img_{value}" if type(value) is int else value for value in arguments.values() if type(value) in (str, int)}
+    names = {
+        f"img_{value}" if type(value) is int else value for value in arguments.values() if type(value) in (str, int)
+    }
     return [block for block in shown if block.name in names]
 
 
@@ -134,6 +139,12 @@ def _arguments(tool: Tool) -> str:
         for item in tool.parameters
     ]
     return table(row("Name", "Default", "Meaning"), *rows)
+
+
+def _json(value: Any) -> str:
+    """JSON with a line for each entry; lists of numbers and of words stay on one."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    return re.sub(r"\[\s+([^\[\]{}]*?)\s+\]", lambda found: f"[{' '.join(found[1].split())}]", text)
 
 
 def _cut(text: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import gymnasium as gym
-from made import Made, figure, fenced, png, row, table, verbatim
+from made import Made, fenced, figure, png, row, table, verbatim
 
 from adagym.agents.seat import GymEnv, bare, conversation_at
 from adagym.envs import ENVS
@@ -117,21 +117,25 @@ def _picture_uri(name: str, number: int) -> str:
 
 
 def _call(env_id: str, arguments: dict[str, Any]) -> str:
-    given = "".join(f", {key}={value!r}".replace("'", '"') for key, value in arguments.items())
-    return f'env = gym.make("{env_id}"{given})\nenv.reset(seed={SEED})'
+    given = "".join(f',\n    {key}="{value}"' for key, value in arguments.items())
+    inside = f'\n    "{env_id}"{given},\n' if arguments else f'"{env_id}"'
+    return f"env = gym.make({inside})\nenv.reset(seed={SEED})"
 
 
 def _result(trajectory: Trajectory) -> str:
-    parts = [row(f"`{name}`", "none" if value is None else f"{value:g}") for name, value in trajectory.reward_parts.items()]
+    parts = [
+        row(f"`{name}`", "none" if value is None else f"{value:g}") for name, value in trajectory.reward_parts.items()
+    ]
     total = "none" if trajectory.reward is None else f"{trajectory.reward:g}"
     return table(row("Reward", "Value"), *parts, row("total", total)) + f"\n\nOutcome: `{trajectory.outcome}`."
 
 
 def _overview() -> str:
-    return "# Environments\n\n" + gallery("", "pictures/") + (
-        "\nAn environment's page is the docstring of its class, with an episode that the scripted expert plays while "
-        "this site is built.\n"
+    said = (
+        "An environment's page is the docstring of its class, with an episode that the scripted expert plays while "
+        "this site is built."
     )
+    return f"# Environments\n\n{gallery('', 'pictures/')}\n{said}\n"
 
 
 def gallery(pages_at: str, pictures_at: str) -> str:

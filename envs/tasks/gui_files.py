@@ -7,7 +7,6 @@ figures are not those of the papers.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any, ClassVar
 
 from adagym.envs.tasks.lazy import LazyTasks
 from adagym.envs.tasks.parquet import ParquetRows
-from adagym.envs.tasks.records import check_family
+from adagym.envs.tasks.records import check_family, read_json
 from adagym.envs.tasks.row_picture import RowPicture
 from adagym.errors import DataError, UsageError
 from adagym.types import LazyImage, Task
@@ -159,10 +158,7 @@ def _make(name: str, question: str, answer: str, picture: LazyImage, meta: Mappi
 
 
 def _read_list(path: Path) -> list[Mapping[str, Any]]:
-    try:
-        value = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"`{path}` cannot be read: {error}. Fetch the file again.") from error
+    value = read_json(path)
     if not isinstance(value, list):
         raise DataError(f"`{path}` holds no list of conversations. Fetch the file again.")
     return value

@@ -96,9 +96,9 @@ def test_quitting_and_the_end_of_input_leave_the_episode_running(lines: list[str
 
 
 def test_questions_are_answered_and_cost_nothing() -> None:
-    trajectory, output = play("", ":help", ":tools", ":hlep", "</response>", "Yes", "")
+    trajectory, output = play("", "?", ":help", ":tools", ":hlep", "</response>", "Yes", "")
     assert len(trajectory.steps) == 2  # text that starts like a tag is sent
-    assert output.count("Type one of these") == 2
+    assert output.count("Type one of these") == 3
     assert "Point: " in output
     assert "There is no command :hlep" in output
 

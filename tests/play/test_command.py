@@ -35,12 +35,19 @@ def test_lines_where_there_is_no_terminal_and_the_episode_is_kept(
     assert "%%%%" in shown
 
 
+def test_other_tools_are_offered(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(":quit\n"))
+    assert main([*SMALL, "--tools", "Crop,RotateImage", "--picture", "none"]) == 0
+    assert "turn 1: Crop, RotateImage, or an answer" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (["--picture", "kitty"], "--picture kitty needs the full screen"),
         (["--against", "nobody"], "There is no agent `nobody`"),
         (["--hints", "nobody"], "There is no agent `nobody`"),
+        (["--tools", "Lantern"], "There is no tool `Lantern`"),
     ],
 )
 def test_options_that_cannot_be_used(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:

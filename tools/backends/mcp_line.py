@@ -16,8 +16,8 @@ from adagym.errors import InfraError, ServerUnavailable, ToolTimeout, require
 require("mcp", "mcp")
 
 import anyio  # noqa: E402  (mcp brings it; after the check that names the pip line)
-from mcp import ClientSession, types  # noqa: E402
-from mcp.shared import exceptions  # noqa: E402
+from mcp import ClientSession, types  # noqa: E402  (the same)
+from mcp.shared import exceptions  # noqa: E402  (the same)
 
 T = TypeVar("T")
 

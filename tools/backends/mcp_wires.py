@@ -20,7 +20,7 @@ from adagym.errors import InfraError, UsageError, require
 require("mcp", "mcp")
 
 from mcp import StdioServerParameters, stdio_client  # noqa: E402  (after the check that names the pip line)
-from mcp.client.streamable_http import streamable_http_client  # noqa: E402
+from mcp.client.streamable_http import streamable_http_client  # noqa: E402  (the same)
 
 TOKEN = "ADAGYM_TOOLS_TOKEN"
 """The environment variable that holds the token of servers that want one."""

@@ -19,6 +19,7 @@ import numpy as np
 
 from adagym.envs.tasks.gui.pages import Box, Element, Page
 from adagym.envs.tasks.gui.wording import FORMS, SIDES, TEMPLATES, press_purpose
+from adagym.tools.boxes import overlap
 from adagym.types import AnswerType
 
 KINDS = tuple(TEMPLATES)
@@ -318,7 +319,7 @@ def _write_press(reader: _Reader, rng: np.random.Generator) -> Question | None:
         return None
     target = targets[int(rng.integers(len(targets)))]
     frame = target.control
-    others = [other for other in frames if other and frame and other != frame and not _overlap(other, frame)]
+    others = [other for other in frames if other and frame and other != frame and not overlap(other, frame)]
     if frame is None or len(others) < OPTIONS["press"] - 1:
         return None
     wrong = [others[index] for index in rng.choice(len(others), OPTIONS["press"] - 1, replace=False)]
@@ -326,10 +327,6 @@ def _write_press(reader: _Reader, rng: np.random.Generator) -> Question | None:
     purpose = press_purpose(target.text, target.role)
     choices = [json.dumps(list(option)) for option in options]
     return _put("press", {"purpose": purpose}, "ABCD"[options.index(frame)], "choice", rng, choices)
-
-
-def _overlap(one: Box, other: Box) -> bool:
-    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
 _WRITERS = {
