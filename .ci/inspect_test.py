@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import inspect_ai
 import pytest
 from inspect_ai.log import EvalLog
-from inspect_ai.model import ModelOutput, ModelUsage, get_model
+from inspect_ai.model import ChatMessage, ContentImage, ModelOutput, ModelUsage, get_model
 
 from adagym.cli import main
 from adagym.envs.vsp_navigation import VSPNavigation
 from adagym.errors import InfraError, UsageError
-from adagym.integrations.inspect_ai import adagym_task
+from adagym.integrations.inspect_ai import PLAYED, _converse, adagym_task
 from adagym.store import read_trajectories
+from adagym.testing import conversations
+from adagym.testing.parity import Script, Shown, compare, make, scripts
 from adagym.types import Trajectory
 
 NAVIGATION = "adagym/VSPNavigation-v0"
@@ -71,6 +75,38 @@ def test_an_episode_is_the_one_of_adagym_eval(tmp_path: Path, played: Sequence[T
     assert log.results is not None
     (accuracy,) = [score for score in log.results.scores if score.name == "accuracy"]
     assert accuracy.metrics["mean"].value == 1.0
+
+
+def plain(message: ChatMessage) -> conversations.ChatMessage:
+    """Inspect's message in the form of the interface."""
+    parts = [
+        {"type": "image_url", "image_url": {"url": part.image}}
+        if isinstance(part, ContentImage)
+        else {"type": "text", "text": part if isinstance(part, str) else part.text}
+        for part in message.content
+    ]
+    return {"role": message.role, "content": parts}
+
+
+def test_parity_with_plain_steps() -> None:
+    def episode(script: Script) -> list[Shown]:
+        env, turns, actions = make(script), [], iter(script.actions)
+        env.reset(seed=script.seed, options={"task": script.index})
+        state: Any = SimpleNamespace(messages=[], metadata={}, output=None)
+
+        async def generate(state: Any, **_: Any) -> None:
+            known = sum(len(turn) for turn in turns) + len(turns)
+            turns.append([plain(message) for message in state.messages[known:]])
+            state.output = output(next(actions))
+            state.messages.append(state.output.message)
+
+        asyncio.run(_converse(env, state, generate))
+        assert state.metadata[PLAYED]["figures"]["reward"] == env.trajectory().reward
+        return conversations.shown_in_chat(turns, env.trajectory())
+
+    report = compare("inspect_ai", lambda drawn: [episode(script) for script in drawn], scripts(per_family=17))
+    assert not report.differences, report.differences[0]
+    assert report.episodes == 102
 
 
 def test_a_full_context_and_a_limit_truncate(tmp_path: Path) -> None:

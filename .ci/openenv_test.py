@@ -9,7 +9,8 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,31 +21,38 @@ from openenv import GenericEnvClient
 
 from adagym.agents.scripted import ExpertAgent
 from adagym.algos.collect import Collector, Job
+from adagym.digest import observation_digest
 from adagym.envs.vsp_navigation import VSPNavigation
 from adagym.errors import InfraError, UsageError
 from adagym.integrations.openenv import AdagymAction, AdagymClient, AdagymEnvironment, RemoteEnv, adagym_app
+from adagym.testing.parity import FAMILIES, Script, Shown, compare, scripts
 
 NAVIGATION = "adagym/VSPNavigation-v0"
 SOURCE = "vsp-generated:sides=3,n=3"
 OPTIONS: dict[str, Any] = {"tasks": SOURCE, "adaptive": "names", "max_turns": 6}
 SESSIONS, IDLE = 3, 2.0
-SERVER = f"""
+
+
+def program(env_id: str, options: dict[str, Any]) -> str:
+    return f"""
 import socket, sys, uvicorn
 from adagym.integrations.openenv import adagym_app
-app = adagym_app({NAVIGATION!r}, sessions={SESSIONS}, idle_seconds={IDLE}, **{OPTIONS!r})
+app = adagym_app({env_id!r}, sessions={SESSIONS}, idle_seconds={IDLE}, **{options!r})
 uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[socket.socket(fileno=int(sys.argv[1]))])
 """
+
+
 MALFORMED = "<think>x</think><tool_call>{"
 ANSWER = "<think>x</think><response>\\boxed{R}</response>"
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
+@contextmanager
+def serving(env_id: str, options: dict[str, Any]) -> Iterator[str]:
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     listening.listen(64)
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    command = [sys.executable, "-c", SERVER, str(listening.fileno())]
+    command = [sys.executable, "-c", program(env_id, options), str(listening.fileno())]
     process = subprocess.Popen(command, pass_fds=[listening.fileno()], env={**os.environ, "no_proxy": "*"})
     listening.close()
     try:
@@ -59,6 +67,12 @@ def server() -> Iterator[str]:
     finally:
         process.kill()
         process.wait()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    with serving(NAVIGATION, OPTIONS) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +115,29 @@ def test_a_remote_episode_is_the_local_one(server: str, expert: list[tuple[str, 
     assert seen[-1][2] == (False, True)
     assert pictures > len(scripts)  # the tools' pictures came too, not only the first ones
     remote.close()
+
+
+def test_parity_with_plain_steps() -> None:
+    def player(played: Sequence[Script]) -> list[list[Shown]]:
+        shown: list[list[Shown]] = []
+        for family in FAMILIES:  # the order in which scripts are drawn
+            own = [script for script in played if script.env_id == family]
+            with serving(family, dict(own[0].env)) as url:
+                env = RemoteEnv(url)
+                shown += [list(episode(env, script)) for script in own]
+                env.close()
+        return shown
+
+    def episode(env: RemoteEnv, script: Script) -> Iterator[Shown]:
+        observation, _ = env.reset(seed=script.seed, options={"task": script.task})
+        yield Shown(observation_digest(observation))
+        for action in script.actions:
+            observation, reward, terminated, truncated, _ = env.step(action)
+            yield Shown(observation_digest(observation), reward, terminated, truncated)
+
+    report = compare("OpenEnv", player, scripts(per_family=17))
+    assert not report.differences, report.differences[0]
+    assert report.episodes == 102
 
 
 def test_sessions_are_apart(server: str, expert: list[tuple[str, ...]]) -> None:
@@ -189,7 +226,9 @@ def test_the_example_of_the_page_runs(tmp_path: Path) -> None:
     (tmp_path / "server.py").write_text(blocks[0])
     (tmp_path / "client.py").write_text(blocks[1])
     env = {**os.environ, "no_proxy": "*", "PYTHONPATH": str(tmp_path)}
-    serve = "import server, socket, sys, uvicorn\n" + SERVER.splitlines()[-1].replace("(app,", "(server.app,")
+    serve = "import server, socket, sys, uvicorn\n" + program(NAVIGATION, OPTIONS).splitlines()[-1].replace(
+        "(app,", "(server.app,"
+    )
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     listening.listen(64)

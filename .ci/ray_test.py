@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,16 @@ import ray
 from ray.cluster_utils import Cluster as LocalCluster
 
 from adagym.agents.random import RandomAgent
+from adagym.agents.replay import ReplayAgent
 from adagym.agents.scripted import ExpertAgent
 from adagym.algos.cluster import Cluster, RayCollector
 from adagym.algos.collect import Collector, Job, Rollout
 from adagym.cli import main
 from adagym.envs.vsp_navigation import VSPNavigation
 from adagym.errors import InfraError, UsageError
+from adagym.store import Store
+from adagym.testing.conversations import shown_in_record
+from adagym.testing.parity import Script, Shown, compare, make, scripts
 
 NAVIGATION = "adagym/VSPNavigation-v0"
 SOURCE = "vsp-generated:sides=3,n=12"
@@ -94,6 +98,30 @@ def test_episodes_are_those_of_one_machine(address_alone: str, tmp_path: Path, d
     nodes = {path.name.split("-")[0] for path in tmp_path.iterdir()} - {"died"}
     assert len(nodes) == 2
     assert (tmp_path / "died").exists() == deadly
+
+
+def test_parity_with_plain_steps(address_alone: str, tmp_path: Path) -> None:
+    def player(played: Sequence[Script]) -> list[list[Shown]]:
+        file = tmp_path / "episodes.jsonl"
+        with Store(file) as store:
+            for script in played:
+                env = make(script)
+                env.reset(seed=script.seed, options={"task": script.index})
+                for action in script.actions:
+                    env.step(action)
+                store.append(env.trajectory())
+        makers = {script.env_id: partial(make, script) for script in played}
+        given = [Job(script.index, script.seed, env=script.env_id) for script in played]
+        collector = RayCollector(makers, partial(ReplayAgent, file), Cluster(address_alone), n_envs=2)
+        episodes = sorted(collector.collect(given), key=lambda rollout: rollout.index)
+        collector.close()
+        return [shown_in_record(rollout.trajectory) for rollout in episodes]
+
+    # The agent knows an episode by how it begins, so that each task is played once.
+    drawn = {(script.env_id, script.task): script for script in scripts(per_family=30)}
+    report = compare("Ray", player, list(drawn.values()))
+    assert not report.differences, report.differences[0]
+    assert report.episodes >= 100
 
 
 def test_stopping_early_leaves_nothing_running(address_alone: str) -> None:

@@ -17,6 +17,7 @@ from adagym.envs.vsp_navigation import VSPNavigation
 from adagym.envs.wrappers.table import NAVIGATION, Answer
 from adagym.errors import InfraError, UsageError
 from adagym.integrations.rllib import make_env, play, register
+from adagym.testing.parity import Script, Shown, compare, scripts
 
 ENV = {
     "env_id": "adagym/VSPNavigation-v0",
@@ -56,6 +57,23 @@ def test_ppo_improves_and_its_module_plays_unseen_maps(cluster: None) -> None:
     algorithm.stop()
     assert [episode.task.id for episode in episodes] == [unseen.get_wrapper_attr("tasks")[i].id for i in range(20)]
     assert np.mean([episode.reward for episode in episodes]) > 0.5
+
+
+def test_parity_with_plain_steps() -> None:
+    def episode(script: Script) -> Iterator[Shown]:
+        env = make_env({**script.env, "env_id": script.env_id, "table": script.actions, "size": None})
+        env.reset(seed=script.seed, options={"task": script.index})
+        yield Shown(None)
+        for action in range(len(script.actions)):
+            _, reward, terminated, truncated, _ = env.step(action)
+            yield Shown(None, reward, terminated, truncated)
+        env.close()
+
+    excepted = {"observation": "RLlib's networks read one array"}
+    drawn = scripts(per_family=17)
+    report = compare("RLlib", lambda given: [list(episode(script)) for script in given], drawn, excepted)
+    assert not report.differences, report.differences[0]
+    assert report.episodes == 102
 
 
 def test_pictures_are_part_of_the_vector(cluster: None) -> None:

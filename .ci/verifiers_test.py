@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,7 +23,9 @@ from adagym.agents.scripted import ExpertAgent
 from adagym.algos.collect import Collector, Job, episode_seeds
 from adagym.envs.vsp_navigation import VSPNavigation
 from adagym.errors import InfraError, UsageError
-from adagym.integrations.verifiers import AdagymConfig, AdagymEnv, AdagymTaskset
+from adagym.integrations.verifiers import AdagymConfig, AdagymEnv, AdagymTaskset, _converse, _record
+from adagym.testing.conversations import ChatMessage, shown_in_chat
+from adagym.testing.parity import Script, Shown, compare, make, scripts
 from adagym.types import Trajectory
 
 NAVIGATION = "adagym/VSPNavigation-v0"
@@ -153,6 +156,34 @@ def test_an_episode_is_that_of_adagym_eval(endpoint: Endpoint, expert: Sequence[
         shown = pictures(asked[-1]["messages"])
         assert len(shown) == sum(len(message.images) for message in expected.messages[:-1]) > 1
         assert all(url.startswith("data:image/png;base64,") for url in shown)
+
+
+class Interaction:
+    """Stands in for verifiers' exchange with a model: it answers with a script."""
+
+    def __init__(self, actions: Sequence[str]) -> None:
+        self.turns: list[list[ChatMessage]] = []
+        self._actions = iter(actions)
+
+    async def turn(self, messages: Sequence[ChatMessage]) -> Any:
+        self.turns.append(list(messages))
+        reply = SimpleNamespace(role="assistant", content=next(self._actions), reasoning_content=None)
+        return SimpleNamespace(terminated=False, messages=[reply])
+
+
+def test_parity_with_plain_steps() -> None:
+    def episode(script: Script) -> list[Shown]:
+        env, model = make(script), Interaction(script.actions)
+        env.reset(seed=script.seed, options={"task": script.index})
+        asyncio.run(_converse(env, model))
+        rewards: dict[str, float] = {}
+        _record(env, SimpleNamespace(record_reward=rewards.__setitem__, record_metrics=rewards.update, info={}))
+        assert rewards["reward"] == env.trajectory().reward
+        return shown_in_chat(model.turns, env.trajectory())
+
+    report = compare("verifiers", lambda drawn: [episode(script) for script in drawn], scripts(per_family=17))
+    assert not report.differences, report.differences[0]
+    assert report.episodes == 102
 
 
 def test_a_limit_truncates(endpoint: Endpoint) -> None:

@@ -1,8 +1,8 @@
 """What adapters add to the time of a step, beside plain ``env.step`` in the same run.
 
-The parity kit's episodes are played plainly and through each adapter, in turns. A step is timed from when the action is
-there until the adapter has handed on what it shows; an episode's last step is left out, since some adapters reset in it.
-Of each step the fastest of all rounds counts, so that a busy machine disturbs little. A share is the sum over all steps
+The parity kit's episodes are played plainly and through each adapter, in turns. A step is timed from when the action
+is there until the adapter has handed on what it shows; an episode's last step is left out, since some adapters reset in
+it. Of each step the fastest of all rounds counts, so that a busy machine disturbs little. A share is the sum over all steps
 of an adapter's time, over that of plain steps, less 1: what it adds, as a fraction. Adapters whose library is not
 installed are left out.
 
@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,6 @@ from adagym.envs.vector import ToolVectorEnv, Workers
 from adagym.envs.wrappers.numeric import numeric_env
 from adagym.evals.figures import publish
 from adagym.integrations import openai_run, trl
-from adagym.integrations.sb3 import tool_vec_env
 from adagym.testing.parity import Script, make, scripts
 
 Timed = Callable[[Script], "list[float]"]
@@ -87,6 +87,8 @@ def numeric(size: int | None, flat: bool, script: Script) -> list[float]:
 
 def sb3(script: Script) -> list[float]:
     """Stable-Baselines3's vector of one environment, with its ``Monitor``."""
+    from adagym.integrations.sb3 import tool_vec_env
+
     envs = tool_vec_env(script.env_id, table=script.actions, **script.env)
     envs.seed(script.seed)
     envs.set_options({"task": script.index})
@@ -153,11 +155,11 @@ def adapters() -> dict[str, Timed]:
         "numeric_state": partial(numeric, None, False),
         "numeric": partial(numeric, 64, False),
         "rllib": partial(numeric, 64, True),
-        "sb3": sb3,
         "trl": trl_turns,
         "run": run,
     }
-    return found
+    libraries = {"stable_baselines3": sb3, "openenv": openenv}
+    return found | {timed.__name__: timed for library, timed in libraries.items() if find_spec(library)}
 
 
 def measure(options: Options, timed: Mapping[str, Timed]) -> dict[str, float]:

@@ -1,8 +1,8 @@
 """Whether episodes are the same through everything that plays them, turn by turn.
 
-Episodes are drawn in six families, with malformed calls, calls that fail and too many turns among their actions. Each is
-played by plain ``env.step`` and in every other way that needs no virtual environment of its own. Observations (hashes of
-text and pictures), rewards and flags are compared. The exit code is 1 if anything differs.
+Episodes are drawn in six families, with malformed calls, calls that fail and too many turns among their actions. Each
+is played by plain ``env.step`` and in every other way that needs no virtual environment of its own. Observations
+(hashes of text and pictures), rewards and flags are compared. The exit code is 1 if anything differs.
 
 Example: python benchmarks/parity.py --json runs/parity.json
 """

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -23,11 +24,9 @@ import gymnasium as gym
 import numpy as np
 
 from adagym.digest import observation_digest
-from adagym.envs.base import ToolEnv
 from adagym.envs.vector import ToolVectorEnv, Workers
 from adagym.envs.wrappers.table import TableActions
 from adagym.integrations import openai_run, trl
-from adagym.integrations.sb3 import tool_vec_env
 from adagym.store import Store, read_trajectories, replay
 from adagym.testing.conversations import ChatMessage, shown_in_chat, shown_in_record
 from adagym.testing.parity import Player, Script, Shown, make, play_env
@@ -104,9 +103,7 @@ def play_on(backend: str, played: Sequence[Script]) -> list[list[Shown]]:
 
 def play_stdio(played: Sequence[Script]) -> list[list[Shown]]:
     """With the tools on a server that is started as a process."""
-    from shlex import join
-
-    return play_on(f"mcp+stdio:{join([*SERVE, '--stdio', '--backend', 'inline'])}", played)
+    return play_on(f"mcp+stdio:{shlex.join([*SERVE, '--stdio', '--backend', 'inline'])}", played)
 
 
 def play_http(played: Sequence[Script]) -> list[list[Shown]]:
@@ -175,6 +172,7 @@ class Single(float):
 
 def play_sb3(played: Sequence[Script]) -> list[list[Shown]]:
     """The same in Stable-Baselines3's vector, which casts rewards to ``float32``."""
+    from adagym.integrations.sb3 import tool_vec_env
 
     def shown(script: Script) -> Iterator[Shown]:
         envs = tool_vec_env(script.env_id, table=script.actions, size=None, **script.env)

@@ -11,6 +11,10 @@ ENVS: Registry[type[gym.Env[object, str]]] = Registry("env")
 
 def _register(name: str, target: str, summary: str) -> None:
     ENVS.register(name, target, summary=summary)
+    _tell_gymnasium(name, target)
+
+
+def _tell_gymnasium(name: str, target: str) -> None:
     if name not in gym.registry:  # a reload of this module must not warn
         gym.register(id=name, entry_point=target)
 
@@ -38,5 +42,7 @@ _register(
 )
 _register("adagym/VideoQA-v0", "adagym.envs.video_qa:VideoQA", "answer a question about a video")
 _register("adagym/ImageQA-v0", "adagym.envs.image_qa:ImageQA", "answer a question about one or several pictures")
+for _entry in ENVS:  # those of installed packages, too
+    _tell_gymnasium(_entry.name, _entry.target)
 
 __all__ = ["ENVS"]

@@ -1,9 +1,9 @@
 """Every guide works as it stands: its files are written, its code and its commands run, and what it shows is printed.
 
 Blocks of a page, in order: one that begins with ``# NAME.EXT`` is a file; ``python`` is run, all in one namespace;
-``bash`` holds commands, which are run in this process; each line of ``text`` must have been printed by then. What needs
-other hardware or a server stands in ``sh``, where only the names of options are checked. A page that says
-``<!-- files of PAGE -->`` is given that page's files too.
+``bash`` holds commands, and those of adagym and pytest are run in this process; each line of ``text`` must have been
+printed by then. What needs other hardware or a server stands in ``sh``, where only the names of options are checked. A
+page that says ``<!-- files of PAGE -->`` is given that page's files too.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import io
 import re
-import runpy
 import shlex
 import subprocess
 import sys
@@ -108,8 +107,8 @@ def command(line: str) -> None:
     if words[0] == "adagym":
         assert main(words[1:]) == 0, line
     elif words[0] == "python":
-        sys.argv = words[1:]
-        runpy.run_path(words[1], run_name="__main__")
+        done = subprocess.run([sys.executable, "-W", "error", words[1]], check=True, capture_output=True, text=True)
+        print(done.stdout)
     elif words[0] == "pytest":
         assert pytest.main([*words[1:], "-p", "no:cacheprovider", "-c", "/dev/null", "--rootdir", "."]) == 0, line
     else:
