@@ -2,8 +2,8 @@
 
 The parity kit's episodes are played plainly and through each adapter, in turns. A step is timed from when the action
 is there until the adapter has handed on what it shows; an episode's last step is left out, since some adapters reset in
-it. Of each step the fastest of all rounds counts, so that a busy machine disturbs little. A share is the sum over all steps
-of an adapter's time, over that of plain steps, less 1: what it adds, as a fraction. Adapters whose library is not
+it. Of each step the fastest of all rounds counts, so that a busy machine disturbs little. A share is the sum over all
+steps of an adapter's time, over that of plain steps, less 1: what it adds, as a fraction. Adapters whose library is not
 installed are left out.
 
 Example: python benchmarks/adapters.py --json runs/adapters.json

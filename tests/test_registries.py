@@ -32,6 +32,7 @@ from adagym.rewards import PRESETS, REWARDS
 from adagym.store import Store
 from adagym.testing import check_agent, check_dialect, check_env, check_reward, check_tool
 from adagym.tools import TOOLS
+from adagym.tools.backends import BACKENDS
 from adagym.tools.pointing import POINTERS
 from adagym.tools.reading import READERS
 from adagym.types import Trajectory
@@ -71,6 +72,7 @@ def test_every_registry_is_listed() -> None:
         ENVS,
         SOURCES,
         TOOLS,
+        BACKENDS,
         REWARDS,
         PRESETS,
         AGENTS,

@@ -46,17 +46,19 @@ class Dots(Sequence[Task]):
 
     Args:
         family: The environment's.
-        n: How many tasks.
+        n: How many tasks. Options of a source are texts.
         seed: Draws them.
 
     Raises:
-        UsageError: The family is another, or there are no tasks.
+        UsageError: The family is another, or an option is no such number.
     """
 
-    def __init__(self, family: str, *, n: int = 100, seed: int = 0) -> None:
-        if family != FAMILY or n < 1:
-            raise UsageError(f"The source `dots` is for the family `{FAMILY}` and n from 1, not `{family}` and {n}.")
-        self._n, self._seed = n, seed
+    def __init__(self, family: str, *, n: str = "100", seed: str = "0") -> None:
+        if family != FAMILY:
+            raise UsageError(f"The source `dots` is for the family `{FAMILY}`, not `{family}`.")
+        if not (n.isdecimal() and seed.isdecimal() and int(n)):
+            raise UsageError(f"The source `dots` takes n from 1 and seed from 0, not {n} and {seed}.")
+        self._n, self._seed = int(n), int(seed)
 
     def __len__(self) -> int:
         return self._n
