@@ -1,10 +1,11 @@
 """What adapters add to the time of a step, beside plain ``env.step`` in the same run.
 
-The parity kit's episodes are played plainly and through each adapter, in turns. A step is timed from when the action
-is there until the adapter has handed on what it shows; an episode's last step is left out, since some adapters reset in
-it. Of each step the fastest of all rounds counts, so that a busy machine disturbs little. A share is the sum over all
-steps of an adapter's time, over that of plain steps, less 1: what it adds, as a fraction. Adapters whose library is not
-installed are left out.
+The expert's episodes in six worlds are played plainly and through each adapter, in turns. A step is timed from when the
+action is there until the adapter has handed on what it shows; an episode's last step is left out, since some adapters
+reset in it. Of each step the fastest of all rounds counts, so that a busy machine disturbs little; what a tool remembers
+of an earlier round it does not work out again, so that steps count as if pictures were read in no time. A share is the
+sum over all steps of an adapter's time, over that of plain steps, less 1: what it adds, as a fraction. Adapters whose
+library is not installed are left out.
 
 Example: python benchmarks/adapters.py --json runs/adapters.json
 """
@@ -20,15 +21,28 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import tyro
 from parity_players import ScriptedClient
 
+from adagym.agents.scripted import ExpertAgent
+from adagym.algos.collect import Collector, Job
 from adagym.envs.vector import ToolVectorEnv, Workers
 from adagym.envs.wrappers.numeric import numeric_env
 from adagym.evals.figures import publish
 from adagym.integrations import openai_run, trl
-from adagym.testing.parity import Script, make, scripts
+from adagym.testing.parity import Script, make
+
+WORLDS: Mapping[str, Mapping[str, Any]] = {
+    "adagym/VSPNavigation-v0": {"tasks": "vsp-generated:n=50,sides=3-9"},
+    "adagym/VSPVerification-v0": {"tasks": "vsp-generated:n=50,sides=3-9"},
+    "adagym/Jigsaw-v0": {},
+    "adagym/VStar-v0": {"tasks": "vstar:n=20,difficulty=easy,side=1280"},
+    "adagym/GUIQA-v0": {},
+    "adagym/VideoQA-v0": {"tasks": "video:n=10"},
+}
+"""Environment to its arguments."""
 
 Timed = Callable[[Script], "list[float]"]
 """Plays a script; seconds of each step but the last."""
@@ -43,7 +57,7 @@ class Options:
     rounds: int = 5
     """How often each is played in each way."""
     seed: int = 0
-    """Draws tasks, seeds and actions."""
+    """Seeds the expert's episodes."""
     json: Path | None = None
     """Write the figures to this file."""
 
@@ -162,9 +176,23 @@ def adapters() -> dict[str, Timed]:
     return found | {timed.__name__: timed for library, timed in libraries.items() if find_spec(library)}
 
 
+def played(env_id: str, options: Options) -> list[Script]:
+    """The expert's episodes of one world, written out."""
+    arguments = WORLDS[env_id]
+    collector = Collector(partial(gym.make, env_id, disable_env_checker=True, **arguments), ExpertAgent())
+    jobs = [Job(number, options.seed + number) for number in range(options.per_family)]
+    rollouts = list(collector.collect(jobs))
+    collector.close()
+    return [
+        Script(env_id, arguments, t.task.id, index, t.seed or 0, t.actions)
+        for index, t in ((rollout.index, rollout.trajectory) for rollout in rollouts)
+        if len(t.actions) > 1
+    ]
+
+
 def measure(options: Options, timed: Mapping[str, Timed]) -> dict[str, float]:
     """The shares, and milliseconds per step."""
-    drawn = [script for script in scripts(options.per_family, options.seed) if len(script.actions) > 1]
+    drawn = [script for env_id in WORLDS for script in played(env_id, options)]
     every = {"plain": plain, **timed}
     best: dict[tuple[str, int], list[float]] = {}
     for turn in range(options.rounds):
