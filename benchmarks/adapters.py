@@ -1,11 +1,11 @@
 """What adapters add to the time of a step, beside plain ``env.step`` in the same run.
 
-The expert's episodes in six worlds are played plainly and through each adapter, in turns. A step is timed from when the
-action is there until the adapter has handed on what it shows; an episode's last step is left out, since some adapters
-reset in it. Of each step the fastest of all rounds counts, so that a busy machine disturbs little; what a tool remembers
-of an earlier round it does not work out again, so that steps count as if pictures were read in no time. A share is the
-sum over all steps of an adapter's time, over that of plain steps, less 1: what it adds, as a fraction. Adapters whose
-library is not installed are left out.
+The expert's episodes in six worlds are played plainly and through each adapter, in turns. A step is timed from when
+the action is there until the adapter has handed on what it shows; an episode's last step is left out, since some
+adapters reset in it. Of each step the fastest of all rounds counts, so that a busy machine disturbs little; what a
+tool remembers of an earlier round it does not work out again, so that steps count as if pictures were read in no
+time. A share is the sum over all steps of an adapter's time, over that of plain steps, less 1: what it adds, as a
+fraction. Adapters whose library is not installed are left out.
 
 Example: python benchmarks/adapters.py --json runs/adapters.json
 """
