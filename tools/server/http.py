@@ -48,6 +48,7 @@ async def _serve(settings: Settings, access: Access, port: int, ready: Callable[
     config = uvicorn.Config(
         guard,
         lifespan="off",
+        log_config=None,  # logging is the process's own; to set it up anew would close the handlers of other libraries
         log_level="warning",
         access_log=False,
         ws="none",
