@@ -43,10 +43,12 @@ URL = url_of(file_of(IMAGE))
 class TestPictures:
     def test_a_url_holds_the_picture_and_its_hash(self) -> None:
         pictures = Pictures(10_000)
-        image, digest = pictures.take(URL, 1000)
+        image, name = pictures.take(URL, 1000)
         assert np.array_equal(image, IMAGE)
-        assert digest == image_digest(IMAGE)
-        assert pictures.get(hashlib.sha256(file_of(IMAGE)).hexdigest()) is image
+        assert name == hashlib.sha256(file_of(IMAGE)).hexdigest()
+        assert pictures.get(name) is image
+        assert pictures.get("0" * 32) is None
+        assert pictures.get(image_digest(IMAGE)) is image  # worked out when it is asked for
         assert pictures.take(URL, 1)[0] is image  # it is not decoded again
 
     @pytest.mark.parametrize(("suffix", "kind"), [(".jpg", "jpeg"), (".webp", "webp"), (".png", "PNG")])
@@ -84,9 +86,17 @@ class TestPictures:
 
     def test_adding_a_picture_again_takes_no_room(self) -> None:
         pictures = Pictures(10_000)
-        assert pictures.add(IMAGE, "f" * 64) == pictures.add(IMAGE.copy()) == image_digest(IMAGE)
+        assert pictures.add(IMAGE) == pictures.add(IMAGE.copy()) == image_digest(IMAGE)
         assert pictures.bytes == IMAGE.nbytes
-        assert pictures.get("f" * 64) is pictures.get(image_digest(IMAGE))
+        assert pictures.take(URL, 1000)[1] == pictures.take(URL, 1000)[1]
+        assert pictures.bytes == 2 * IMAGE.nbytes  # a file that was sent is known by its own hash
+
+    def test_what_was_sent_and_is_gone_is_not_found_by_its_pixels(self) -> None:
+        pictures = Pictures(2 * IMAGE.nbytes - 1)
+        pictures.take(URL, 1000)
+        pictures.add(IMAGE[:, ::-1])
+        assert len(pictures) == 1
+        assert pictures.get(image_digest(IMAGE)) is None
 
     def test_a_part_does_not_keep_the_whole(self) -> None:
         pictures = Pictures(10_000)
@@ -214,7 +224,7 @@ class TestCalls:
         assert [result["status"] for result in results] == ["failed", "success", "success", "success"]
         assert results[0]["error_code"] == ErrorCode.CANNOT_LOAD_IMAGE
         assert pixels in results[0]["message"]
-        assert results[1]["sent"] == {"image": pixels}
+        assert results[1]["sent"] == {"image": file}
         assert results[3]["images"] == [HASH + image_digest(IMAGE[2:6, 1:5])]
 
     def test_names_belong_to_their_session(self) -> None:

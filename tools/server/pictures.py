@@ -72,7 +72,8 @@ class Pictures:
     """Decoded pictures by content, the last used ones within a bound. Safe to use from several threads.
 
     A picture is found by the digest of its pixels (:func:`adagym.digest.image_digest`) and, if it was sent, by the
-    SHA-256 of its file.
+    SHA-256 of its file. Pixels of pictures that were sent are hashed when somebody asks for a digest that is not known:
+    most clients never do, and it takes a good part of a call.
 
     Args:
         limit: Bytes of pixels that are kept.
@@ -81,7 +82,10 @@ class Pictures:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._held: OrderedDict[str, Array] = OrderedDict()
-        self._files: OrderedDict[str, str] = OrderedDict()
+        """By what they were first known by: the SHA-256 of the file, or the digest of the pixels."""
+        self._pixels: OrderedDict[str, str] = OrderedDict()
+        """Digest of the pixels to SHA-256 of the file, of pictures that were sent."""
+        self._unhashed: dict[str, Array] = {}
         self._lock = Lock()
         self.bytes = 0
 
@@ -89,7 +93,7 @@ class Pictures:
         """Keep the picture in a ``data:`` URL, which is decoded if it is not held already.
 
         Returns:
-            The picture and its digest.
+            The picture and the SHA-256 of its file.
 
         Raises:
             ToolError: There is none that can be used; see :func:`file_in` and :func:`decode`.
@@ -97,46 +101,61 @@ class Pictures:
         content = file_in(url)
         file = hashlib.sha256(content).hexdigest()
         with self._lock:
-            digest = self._files.get(file)
-        image = None if digest is None else self.get(digest)
-        if digest is None or image is None:
+            image = self._touched(file)
+        if image is None:
             image = decode(content, max_pixels)
-            digest = self.add(image, file)
-        return image, digest
+            self._keep(file, image, hashed=False)
+        return image, file
 
-    def add(self, image: Array, file: str | None = None) -> str:
-        """Keep a picture and return its digest.
+    def add(self, image: Array) -> str:
+        """Keep a picture that a tool made and return its digest.
 
         Args:
             image: ``(height, width, 3)`` ``uint8`` RGB; nobody changes it.
-            file: The SHA-256 of the file it came in.
         """
         if image.base is not None:  # a part of a larger picture would keep all of that in memory
             image = image.copy()
         digest = image_digest(image)
-        with self._lock:
-            if digest not in self._held:
-                self._held[digest] = image
-                self.bytes += image.nbytes
-            self._held.move_to_end(digest)
-            if file is not None:
-                self._files[file] = digest
-            while self.bytes > self._limit:
-                self.bytes -= self._held.popitem(last=False)[1].nbytes
-            while len(self._files) > 4 * len(self._held) + MOST_NAMES:
-                self._files.popitem(last=False)
+        self._keep(digest, image, hashed=True)
         return digest
 
     def get(self, digest: str) -> Array | None:
         """Return a picture by one of its hashes, or None if it is not held."""
         with self._lock:
-            digest = self._files.get(digest, digest)
-            if digest in self._held:
-                self._held.move_to_end(digest)
-            return self._held.get(digest)
+            image = self._touched(digest)
+            waiting = dict(self._unhashed) if image is None else {}
+        if not waiting:
+            return image
+        digests = {image_digest(picture): file for file, picture in waiting.items()}
+        with self._lock:
+            self._pixels.update(digests)
+            for file in waiting:
+                self._unhashed.pop(file, None)
+            return self._touched(digest)
 
     def __len__(self) -> int:
         return len(self._held)
+
+    def _touched(self, name: str) -> Array | None:
+        name = name if name in self._held else self._pixels.get(name, name)
+        if name in self._held:
+            self._held.move_to_end(name)
+        return self._held.get(name)
+
+    def _keep(self, name: str, image: Array, hashed: bool) -> None:
+        with self._lock:
+            if name not in self._held:
+                self._held[name] = image
+                self.bytes += image.nbytes
+                if not hashed:
+                    self._unhashed[name] = image
+            self._held.move_to_end(name)
+            while self.bytes > self._limit:
+                gone, picture = self._held.popitem(last=False)
+                self._unhashed.pop(gone, None)
+                self.bytes -= picture.nbytes
+            while len(self._pixels) > 4 * len(self._held) + MOST_NAMES:
+                self._pixels.popitem(last=False)
 
 
 class Session:
