@@ -8,6 +8,7 @@ import selectors
 import socket
 import threading
 import time
+import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -86,6 +87,7 @@ class Transport:
         self._idle: list[_Line] = []
         self._lock = threading.Lock()
         self._closed = False
+        weakref.finalize(self, _hang_up, self._idle)  # for those who forget to close
 
     def post(self, body: bytes, timeout: float) -> Answer:
         """Send a body and read the whole answer.
@@ -123,9 +125,7 @@ class Transport:
                     line.wire.shutdown(socket.SHUT_RDWR)
                 except OSError:
                     continue  # the other side was quicker
-            for line in self._idle:
-                line.close()
-            self._idle.clear()
+            _hang_up(self._idle)
 
     def _exchange(self, line: _Line, body: bytes, deadline: float) -> Answer:
         """One request over a connection, which is kept if the server leaves it open after a whole answer."""
@@ -195,6 +195,11 @@ class _Line:
         """Hang up."""
         self.connection.close()
         self.wire.close()
+
+
+def _hang_up(idle: list[_Line]) -> None:
+    while idle:
+        idle.pop().close()
 
 
 class _Paced:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -108,3 +109,11 @@ def test_closing_lets_go_of_kept_connections() -> None:
         transport.close()
         with pytest.raises(Cancelled):
             transport.post(b"x", 5)
+
+
+def test_a_forgotten_transport_lets_go_too() -> None:
+    with server(patient) as (url, _):  # its thread ends with the last connection, and a leak would be a warning
+        transport = Transport(url, {})
+        transport.post(b"x", 5)
+        del transport
+        gc.collect()
