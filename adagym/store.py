@@ -11,7 +11,7 @@ import io
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
@@ -294,7 +294,7 @@ def _dump_step(step: Step, save: _Pictures) -> dict[str, Any]:
         else {
             **_fields(result, leave=("images", "seconds")),
             "error_code": int(result.error_code),
-            "check": asdict(result.check),
+            "check": dict(vars(result.check)),
             "images": [save(image) for image in result.images],
         },
         "observation": {

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -147,7 +147,7 @@ def usage_figures(usages: Sequence[EpisodeUsage], prices: Prices | None = None) 
 
 
 def _line(usage: EpisodeUsage) -> bytes:
-    return json.dumps(asdict(usage), ensure_ascii=False).encode() + b"\n"
+    return json.dumps(vars(usage), ensure_ascii=False).encode() + b"\n"
 
 
 def _read(line: bytes) -> EpisodeUsage | None:
