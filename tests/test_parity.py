@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Sequence
+import importlib
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
-import gymnasium as gym
 import pytest
 from rich.console import Console
 
-from adagym.digest import observation_digest
-from adagym.envs.vector import ToolVectorEnv, Workers
-from adagym.testing.parity import FAMILIES, Difference, Script, Shown, compare, make, play_env, scripts, table
+from adagym.testing.parity import FAMILIES, Difference, Script, Shown, compare, play_env, scripts, table
 
 
 @pytest.fixture(scope="module")
@@ -20,46 +19,12 @@ def drawn() -> list[Script]:
     return scripts(per_family=4, seed=3)
 
 
-def play_vector(played: Sequence[Script], workers: Workers) -> list[list[Shown]]:
-    """One environment of a vector per script, those of a family in step with each other."""
-    shown: dict[int, list[Shown]] = {}
-    for family in FAMILIES:
-        places = [place for place, script in enumerate(played) if script.env_id == family]
-        first = played[places[0]]
-        vector = ToolVectorEnv(
-            functools.partial(gym.make, family, disable_env_checker=True, **first.env), len(places), workers=workers
-        )
-        everyone = range(len(places))
-        options = [{"task": played[place].task} for place in places]
-        for place, start in zip(
-            places, vector.reset_some(everyone, [played[p].seed for p in places], options), strict=True
-        ):
-            shown[place] = [Shown(observation_digest(start.observation))]
-        for turn in range(max(len(played[place].actions) for place in places)):
-            going = [number for number in everyone if turn < len(played[places[number]].actions)]
-            results = vector.step_some(going, [played[places[number]].actions[turn] for number in going])
-            for number, step in zip(going, results, strict=True):
-                seen = Shown(observation_digest(step.observation), step.reward, step.terminated, step.truncated)
-                shown[places[number]].append(seen)
-        vector.close()
-    return [shown[place] for place in range(len(played))]
-
-
-def play_forked(played: Sequence[Script]) -> list[list[Shown]]:
-    """Every turn in another environment, which goes on from a snapshot."""
-    every = []
-    for script in played:
-        env = make(script)
-        observation, _ = env.reset(seed=script.seed, options={"task": script.index})
-        shown = [Shown(observation_digest(observation))]
-        for action in script.actions:
-            other = make(script)
-            other.restore(env.snapshot())
-            observation, reward, terminated, truncated, _ = other.step(action)
-            shown.append(Shown(observation_digest(observation), float(reward), terminated, truncated))
-            env = other
-        every.append(shown)
-    return every
+@pytest.fixture
+def ways(monkeypatch: pytest.MonkeyPatch) -> Mapping[str, Any]:
+    """The ways to play of ``benchmarks/parity.py``, by name."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "benchmarks"))
+    found: Mapping[str, Any] = importlib.import_module("parity_players").WAYS
+    return found
 
 
 def test_scripts_hold_what_they_should(drawn: list[Script]) -> None:
@@ -76,17 +41,11 @@ def test_scripts_hold_what_they_should(drawn: list[Script]) -> None:
     assert any("<tool_call>" not in text and "<response>" not in text for text in texts)
 
 
-@pytest.mark.parametrize("workers", ["inline", "threads"])
-def test_vector_environments_agree(drawn: list[Script], workers: Workers) -> None:
-    report = compare(workers, functools.partial(play_vector, workers=workers), drawn)
+@pytest.mark.parametrize("name", ["vector, inline", "vector, threads", "snapshots"])
+def test_vectors_and_forks_agree(drawn: list[Script], ways: Mapping[str, Any], name: str) -> None:
+    report = compare(name, ways[name].player, drawn)
     assert not report.differences, report.differences[0]
     assert report.turns > report.episodes
-
-
-def test_forks_agree(drawn: list[Script]) -> None:
-    few = [script for script in drawn if script.env_id in ("adagym/VSPNavigation-v0", "adagym/Jigsaw-v0")]
-    report = compare("snapshots", play_forked, few)
-    assert not report.differences, report.differences[0]
 
 
 @pytest.mark.parametrize(

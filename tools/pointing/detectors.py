@@ -7,6 +7,7 @@ Tested on models with random weights only. ``ADAGYM_POINT=grounding-dino:FOLDER`
 from __future__ import annotations
 
 from functools import partial
+from abc import ABC, abstractmethod
 from threading import Lock
 from typing import Any
 
@@ -19,7 +20,7 @@ from adagym.tools.pointing.base import centre
 from adagym.types import Array
 
 
-class _Detector:
+class _Detector(ABC):
     """Points at the middles of the boxes that a model draws for a description, the surest first.
 
     Args:
@@ -66,13 +67,13 @@ class _Detector:
         order = np.argsort(-found["scores"].cpu().numpy(), kind="stable")
         return [centre(box, image) for box in found["boxes"].cpu().numpy()[order].tolist()]
 
+    @abstractmethod
     def query(self, description: str) -> Any:
         """The description as the processor takes it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def boxes(self, inputs: Any, outputs: Any, size: tuple[int, int]) -> Any:
         """Tensors ``boxes`` ``(n, 4)`` in pixels and ``scores`` ``(n,)`` of what the model returned."""
-        raise NotImplementedError
 
 
 class GroundingDino(_Detector):
