@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import functools
-import http.client
-import os
-import socket
-import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +23,7 @@ from adagym.algos.collect import Collector, Job, Rollout
 from adagym.evals.runner import EvalConfig, evaluate
 from adagym.policies.sampler import SamplerConfig
 from adagym.policies.tiny import load_tiny
+from adagym.testing.servers import running
 
 TOKENS = 48
 CONTEXT = 1024
@@ -43,37 +39,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def url(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     options = ["--max-model-len", str(CONTEXT), "--max-num-seqs", "4", "--enforce-eager", "--dtype", "float32"]
     limits = ["--kv-cache-memory-bytes", str(2**28), "--limit-mm-per-prompt", '{"image": 6, "video": 0}']
-    where = ["--host", "127.0.0.1", "--port", str(port), "--generation-config", "vllm"]
     command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(folder)]
     log = tmp_path_factory.mktemp("server") / "log"
-    with log.open("w") as out:
-        server = subprocess.Popen([*command, *options, *limits, *where], stdout=out, stderr=out, env=dict(os.environ))
-        try:
-            wait_for(server, port, log)
-            yield f"http://127.0.0.1:{port}/v1"
-        finally:
-            server.terminate()
-            server.wait(60)
-
-
-def wait_for(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    deadline = time.monotonic() + 280
-    while time.monotonic() < deadline and server.poll() is None:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-        try:
-            connection.request("GET", "/health")
-            if connection.getresponse().status == 200:
-                return
-        except OSError:
-            time.sleep(0.5)
-        finally:
-            connection.close()
-    raise AssertionError(f"The server did not start:\n{log.read_text()[-3000:]}")
+    with running([*command, *options, *limits, "--generation-config", "vllm"], log) as address:
+        yield f"{address}/v1"
 
 
 def play(agent: Agent) -> list[Rollout]:

@@ -6,8 +6,8 @@ Tested on models with random weights only. ``ADAGYM_POINT=grounding-dino:FOLDER`
 
 from __future__ import annotations
 
-from functools import partial
 from abc import ABC, abstractmethod
+from functools import partial
 from threading import Lock
 from typing import Any
 
