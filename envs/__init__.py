@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import gymnasium as gym
 
 from adagym.registry import Registry
@@ -42,7 +44,17 @@ _register(
 )
 _register("adagym/VideoQA-v0", "adagym.envs.video_qa:VideoQA", "answer a question about a video")
 _register("adagym/ImageQA-v0", "adagym.envs.image_qa:ImageQA", "answer a question about one or several pictures")
-for _entry in ENVS:  # those of installed packages, too
-    _tell_gymnasium(_entry.name, _entry.target)
+
+
+def _tell_of_packages() -> None:
+    """Tell Gymnasium of the environments of installed packages; one with an unusable id must not break the import."""
+    for entry in ENVS:
+        try:
+            _tell_gymnasium(entry.name, entry.target)
+        except gym.error.Error as error:
+            warnings.warn(f"The environment `{entry.name}` of an installed package is left out: {error}", stacklevel=2)
+
+
+_tell_of_packages()
 
 __all__ = ["ENVS"]

@@ -14,6 +14,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 
+from adagym import envs
 from adagym.agents import AGENTS, Agent
 from adagym.agents.human import HumanAgent
 from adagym.agents.scripted import ExpertAgent
@@ -28,6 +29,7 @@ from adagym.evals.scorers import SCORERS
 from adagym.evals.spec import make_agent
 from adagym.evals.suites import SUITES
 from adagym.protocol import DIALECTS
+from adagym.registry import Registry
 from adagym.rewards import PRESETS, REWARDS
 from adagym.store import Store
 from adagym.testing import check_agent, check_dialect, check_env, check_reward, check_tool
@@ -197,3 +199,11 @@ def test_commands(name: str) -> None:
     assert is_dataclass(command)
     assert f"Example: adagym {name}" in (inspect.getdoc(command) or "")
     assert callable(command.run)
+
+
+def test_a_package_with_an_unusable_environment_does_not_break_the_import(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours: Registry[Any] = Registry("env")
+    ours.register("no spaces allowed-v0", "nowhere:Env", summary="x")
+    monkeypatch.setattr(envs, "ENVS", ours)
+    with pytest.warns(UserWarning, match="`no spaces allowed-v0` of an installed package is left out"):
+        envs._tell_of_packages()
