@@ -7,7 +7,6 @@ returns stale strings for it; ``gymnasium.spaces.Box`` has one fixed size. These
 from __future__ import annotations
 
 import base64
-import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -15,9 +14,8 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
-from PIL import Image
 
-from adagym.pictures import read_picture
+from adagym.pictures import read_picture, to_png
 from adagym.protocol import DIALECTS, MAX_ACTION_CHARS, Dialect
 from adagym.sampling import SchemaSampler, draw_answer
 from adagym.types import Array, Task, ToolCall, ToolSpec
@@ -308,9 +306,7 @@ def _refuse_masks(mask: object, probability: object) -> None:
 
 
 def _to_png(image: Array) -> str:
-    stream = io.BytesIO()
-    Image.fromarray(image).save(stream, format="PNG")
-    return base64.b64encode(stream.getvalue()).decode("ascii")
+    return base64.b64encode(to_png(image)).decode()
 
 
 def _from_png(text: str) -> Array:

@@ -7,7 +7,6 @@ line is ignored by the reader and overwritten by the next writer. Wall times are
 
 from __future__ import annotations
 
-import io
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -18,11 +17,10 @@ from typing import Any, Protocol
 
 import gymnasium as gym
 import numpy as np
-from PIL import Image
 
 from adagym.digest import image_digest
 from adagym.errors import DataError, UsageError
-from adagym.pictures import PictureFile
+from adagym.pictures import PictureFile, to_png
 from adagym.types import (
     Array,
     Block,
@@ -98,11 +96,9 @@ class Store:
         name = image_digest(image)
         path = self._images / f"{name}.png"
         if name not in self._known and not path.exists():
-            stream = io.BytesIO()
-            Image.fromarray(image).save(stream, format="PNG", compress_level=1)  # 2.5 times faster, 1.5 times larger
             # Written beside and renamed, so that a picture is there whole or not at all.
             half = path.with_suffix(f".{os.getpid()}.part")
-            half.write_bytes(stream.getvalue())
+            half.write_bytes(to_png(image))
             half.replace(path)
         self._known.add(name)
         return name
@@ -216,6 +212,7 @@ def dump(trajectory: Trajectory, save: _Pictures = image_digest) -> bytes:
     Raises:
         UsageError: The trajectory holds values that JSON cannot express.
     """
+    save_once = _once_each(save)
     value = {
         "format": FORMAT,
         "env_id": trajectory.env_id,
@@ -223,8 +220,8 @@ def dump(trajectory: Trajectory, save: _Pictures = image_digest) -> bytes:
         "task": {**_fields(trajectory.task), "images": [save(image.load()) for image in trajectory.task.images]},
         "seed": trajectory.seed,
         "dialect": trajectory.dialect,
-        "messages": [_dump_message(message, save) for message in trajectory.messages],
-        "steps": [_dump_step(step, save) for step in trajectory.steps],
+        "messages": [_dump_message(message, save_once) for message in trajectory.messages],
+        "steps": [_dump_step(step, save_once) for step in trajectory.steps],
         "outcome": trajectory.outcome,
         "reward": trajectory.reward,
         "reward_parts": trajectory.reward_parts,
@@ -237,6 +234,19 @@ def dump(trajectory: Trajectory, save: _Pictures = image_digest) -> bytes:
             f"The episode of `{trajectory.task.id}` cannot be saved as JSON ({error}); task.meta, env_kwargs and tool "
             "results must consist of JSON values."
         ) from error
+
+
+def _once_each(save: _Pictures) -> _Pictures:
+    """Save a picture of a conversation once: most are in a message, a result and an observation."""
+    names: dict[int, str] = {}
+
+    def save_once(image: Array) -> str:
+        # By identity, since the trajectory holds these arrays; those that a task loads may be gone at once.
+        if id(image) not in names:
+            names[id(image)] = save(image)
+        return names[id(image)]
+
+    return save_once
 
 
 class _Unreadable:

@@ -199,11 +199,11 @@ class Endpoint:
         self._rng = np.random.default_rng(seed)
         self._closed = threading.Event()
 
-    def chat(self, messages: Sequence[Mapping[str, Any]], **fields: Any) -> Completion:
+    def chat(self, messages: Sequence[Mapping[str, Any] | str], **fields: Any) -> Completion:
         """Ask for one completion, not streamed.
 
         Args:
-            messages: In the interface's form.
+            messages: In the interface's form; a text is one that is written as JSON already.
             fields: Further fields of the request: ``temperature``, ``max_tokens``, ``seed``, ``tools``, ...
 
         Raises:
@@ -212,8 +212,9 @@ class Endpoint:
             Refused: The endpoint will not do it.
             Hostile: The reply cannot be used.
         """
-        request = {"model": self.model, "messages": list(messages), "stream": False, **fields}
-        body = json.dumps(request).encode()
+        request = json.dumps({"model": self.model, "stream": False, **fields})
+        written = ", ".join(message if isinstance(message, str) else json.dumps(message) for message in messages)
+        body = f'{request[:-1]}, "messages": [{written}]}}'.encode()
         began = time.monotonic()
         for attempt in itertools.count():
             try:

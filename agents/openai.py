@@ -157,7 +157,7 @@ class OpenAIAgent(Agent):
         began, used = time.monotonic(), Usage()
         while True:
             try:
-                completion = self.endpoint.chat(transcript.messages, **asked)
+                completion = self.endpoint.chat(transcript.written(), **asked)
             except ContextOverflow as error:
                 dropped = transcript.drop()
                 used = replace(

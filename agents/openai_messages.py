@@ -9,9 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import numpy as np
 from PIL import Image
 
 from adagym.errors import UsageError
+from adagym.pictures import to_png
 from adagym.protocol import DIALECTS
 from adagym.types import Array, ImageBlock, Message, ParsedAction, TextBlock
 
@@ -39,23 +41,27 @@ class PictureFormat:
 
     def parts(self, name: str, picture: Array) -> list[dict[str, Any]]:
         """A picture as parts of a message; one that is shrunk follows a text with both sizes."""
-        image = Image.fromarray(picture)
+        height, width, _ = picture.shape
         told: list[dict[str, Any]] = []
-        if self.side and max(image.size) > self.side:
-            scale = self.side / max(image.size)
-            shrunk = image.resize((max(1, round(image.width * scale)), max(1, round(image.height * scale))))
+        if self.side and max(width, height) > self.side:
+            scale = self.side / max(width, height)
+            size = max(1, round(width * scale)), max(1, round(height * scale))
+            picture = np.asarray(Image.fromarray(picture).resize(size))
             told = [
                 _text(
-                    f"({name} has {image.width}x{image.height} pixels, in which coordinates count; it is shown with "
-                    f"{shrunk.width}x{shrunk.height}.)"
+                    f"({name} has {width}x{height} pixels, in which coordinates count; it is shown with "
+                    f"{size[0]}x{size[1]}.)"
                 )
             ]
-            image = shrunk
-        encoded = io.BytesIO()
-        options = {"compress_level": 1} if self.image == "png" else {"quality": _JPEG_QUALITY}
-        image.save(encoded, self.image, **options)
-        data = base64.b64encode(encoded.getvalue()).decode("ascii")
+        data = base64.b64encode(self._encoded(picture)).decode("ascii")
         return [*told, {"type": "image_url", "image_url": {"url": f"data:image/{self.image};base64,{data}"}}]
+
+    def _encoded(self, picture: Array) -> bytes:
+        if self.image == "png":
+            return to_png(picture)
+        encoded = io.BytesIO()
+        Image.fromarray(picture).save(encoded, self.image, quality=_JPEG_QUALITY)
+        return encoded.getvalue()
 
 
 class Transcript:
@@ -75,6 +81,7 @@ class Transcript:
         self._native = dialect == NATIVE
         self._dialect = DIALECTS.load(dialect)
         self._pictures = pictures
+        self._written: list[str] = []
         self._seen = 0
         self._calls = 0
         self._droppable: list[tuple[list[dict[str, Any]], int, str]] = []
@@ -95,6 +102,11 @@ class Transcript:
                 self._add(message.role, self._parts(message), droppable=not first)
         self._seen = len(messages)
 
+    def written(self) -> Sequence[str]:
+        """The messages as JSON, each written once: a turn sends all of them again, pictures included."""
+        self._written += [json.dumps(message) for message in self.messages[len(self._written) :]]
+        return self._written
+
     def drop(self) -> int:
         """Leave out the older half of the pictures that tools gave; those of the first observation stay.
 
@@ -103,6 +115,7 @@ class Transcript:
         """
         count = (len(self._droppable) + 1) // 2
         gone, self._droppable = self._droppable[:count], self._droppable[count:]
+        self._written.clear()
         for parts, place, name in gone:
             parts[place] = _text(f"[{name} is left out here: the conversation is too long. It still exists.]")
         return count

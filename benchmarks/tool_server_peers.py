@@ -13,9 +13,9 @@ from typing import Any
 
 import uvicorn
 
+from adagym.pictures import to_png
 from adagym.tools.crop import crop
 from adagym.tools.server.pictures import decode, file_in
-from adagym.tools.server.service import to_png
 
 MAX_PIXELS = 40_000_000
 

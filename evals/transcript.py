@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import base64
 import html
-import io
 from pathlib import Path
 
-from PIL import Image
-
+from adagym.pictures import to_png
 from adagym.types import Array, ImageBlock, Message, Trajectory
 
 _STYLE = """
@@ -57,7 +55,5 @@ def _article(message: Message) -> str:
 
 
 def _picture(name: str, image: Array) -> str:
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, "PNG")
-    data = base64.b64encode(buffer.getvalue()).decode()
+    data = base64.b64encode(to_png(image)).decode()
     return f'<figure><img alt="{name}" src="data:image/png;base64,{data}"><figcaption>{name}</figcaption></figure>'

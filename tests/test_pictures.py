@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from adagym.errors import DataError
-from adagym.pictures import PictureBytes, PictureFile, read_picture
+from adagym.pictures import PictureBytes, PictureFile, read_picture, to_png
 from adagym.types import LazyImage
 
 RED = (255, 0, 0)
@@ -145,3 +145,13 @@ def test_missing_file_and_folder(tmp_path: Path) -> None:
 def test_bytes_tell_where_they_come_from() -> None:
     with pytest.raises(DataError, match=r"^row 3 of a\.parquet: The picture of 1 bytes cannot be read"):
         PictureBytes(b"x", "row 3 of a.parquet").load()
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3), (1, 9, 3), (64, 5, 3), (65, 7, 3), (300, 40, 3)])
+def test_what_is_written_as_png_is_read_back(shape: tuple[int, ...]) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    assert np.array_equal(read_picture(to_png(picture)), picture)
+    # Rows and columns that do not lie next to each other in memory.
+    assert np.array_equal(read_picture(to_png(picture[::-1, ::-1])), picture[::-1, ::-1])
+    with Image.open(BytesIO(to_png(picture))) as opened:
+        opened.verify()  # checks the checksums, which decoding does not

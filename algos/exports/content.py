@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from adagym.digest import image_digest
 from adagym.errors import UsageError
+from adagym.pictures import to_png
 from adagym.types import Array, ImageBlock, Message, TextBlock
 
 PLACEHOLDER = "<image>"
@@ -60,13 +58,6 @@ def pictures(messages: Iterable[Message]) -> list[Array]:
     return [image for message in messages for image in message.images]
 
 
-def png(image: Array) -> bytes:
-    """A picture as a PNG file."""
-    stream = io.BytesIO()
-    Image.fromarray(image).save(stream, format="PNG", compress_level=1)
-    return stream.getvalue()
-
-
 class ImageFolder:
     """Pictures beside a data file, named by content and written once.
 
@@ -85,7 +76,7 @@ class ImageFolder:
         path = self._folder / name
         if name not in self._known and not path.exists():
             part = path.with_suffix(".part")
-            part.write_bytes(png(image))
+            part.write_bytes(to_png(image))
             part.replace(path)
         self._known.add(name)
         return name

@@ -16,9 +16,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from adagym.algos.exports.content import ImageFolder, pictures, png, refuse_json_turns, typed, write_lines
+from adagym.algos.exports.content import ImageFolder, pictures, refuse_json_turns, typed, write_lines
 from adagym.algos.exports.parquet import write_table
 from adagym.errors import UsageError
+from adagym.pictures import to_png
 from adagym.types import Trajectory
 
 FILE = "data.jsonl"
@@ -57,7 +58,7 @@ def write_parquet(trajectories: Sequence[Trajectory], folder: Path) -> Path:
     rows = [
         {
             "messages": [{**m, "content": [{"text": None, **part} for part in m["content"]]} for m in messages(t)],
-            "images": [{"bytes": png(image), "path": None} for image in pictures(t.messages)],
+            "images": [{"bytes": to_png(image), "path": None} for image in pictures(t.messages)],
         }
         for t in trajectories
     ]

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from adagym.algos.exports.content import pictures, png, refuse_json_turns, with_placeholders
+from adagym.algos.exports.content import pictures, refuse_json_turns, with_placeholders
 from adagym.algos.exports.parquet import write_table
+from adagym.pictures import to_png
 from adagym.types import Message, Trajectory
 
 SFT = "sft.parquet"
@@ -72,7 +73,7 @@ def _texts(messages: Sequence[Message]) -> list[dict[str, str]]:
 
 
 def _bytes(messages: Sequence[Message]) -> list[dict[str, bytes]]:
-    return [{"bytes": png(image)} for image in pictures(messages)]
+    return [{"bytes": to_png(image)} for image in pictures(messages)]
 
 
 def _sft_schema(pa: Any) -> dict[str, Any]:

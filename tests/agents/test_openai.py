@@ -143,6 +143,7 @@ def test_pictures_of_tools_are_left_out_oldest_first(dialect: str) -> None:
         assert len(found) == 2 + len(left)
         for pixels, seed in zip(found, [0, 1, *left], strict=True):
             np.testing.assert_array_equal(pixels, picture(seed))
+        assert [json.loads(message) for message in transcript.written()] == transcript.messages
     assert "[img_3 is left out here: the conversation is too long. It still exists.]" in json.dumps(transcript.messages)
     messages += drawn(dialect, 8)
     transcript.extend(messages)

@@ -19,11 +19,11 @@ import numpy as np
 import pytest
 
 from adagym.errors import ServerUnavailable
+from adagym.pictures import to_png
 from adagym.tools.backends import Runner, close_backends, mcp, mcp_wires, open_backend
 from adagym.tools.backends.mcp_content import check_plain
 from adagym.tools.backends.mcp_foreign import MAX_MESSAGE, ForeignTool, read_foreign
 from adagym.tools.backends.mcp_line import NOT_YET, Garbled, Listed
-from adagym.tools.server.service import to_png
 from adagym.types import ToolCall, ToolResult
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (8, 10, 3), np.uint8)

@@ -12,12 +12,11 @@ import weakref
 from collections.abc import Mapping
 from typing import Any
 
-import cv2
 import numpy as np
 
 from adagym.digest import image_digest
 from adagym.errors import DataError, ErrorCode, ToolError, ToolTimeout
-from adagym.pictures import read_picture
+from adagym.pictures import read_picture, to_png
 from adagym.tools.backends.mcp_line import Garbled
 from adagym.tools.backends.mcp_pool import Again
 from adagym.tools.base import ToolOutput
@@ -45,9 +44,7 @@ class Sent:
         """The picture as a data URL of a PNG; whoever asks keeps the picture alive."""
         image = self._image()
         if not self._url and image is not None:
-            bgr = np.ascontiguousarray(image[..., ::-1])
-            _, png = cv2.imencode(".png", bgr, [cv2.IMWRITE_PNG_COMPRESSION, 1])
-            self._url = f"data:image/png;base64,{base64.b64encode(png.tobytes()).decode()}"
+            self._url = f"data:image/png;base64,{base64.b64encode(to_png(image)).decode()}"
         return self._url
 
 

@@ -10,6 +10,7 @@ from collections import defaultdict
 import cv2
 
 from adagym.errors import InfraError, MissingExtra
+from adagym.pictures import to_png
 from adagym.tools.reading.base import Line, Word
 from adagym.types import Array
 
@@ -47,10 +48,9 @@ class TesseractReader:
             InfraError: The command failed.
         """
         larger = cv2.resize(image, None, fx=_ENLARGED, fy=_ENLARGED, interpolation=cv2.INTER_CUBIC)
-        _, png = cv2.imencode(".png", larger[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])
         try:
             done = subprocess.run(
-                self._command, input=png.tobytes(), capture_output=True, env=self._environment, timeout=_SECONDS
+                self._command, input=to_png(larger), capture_output=True, env=self._environment, timeout=_SECONDS
             )
         except (OSError, subprocess.TimeoutExpired) as error:
             raise InfraError(f"tesseract failed: {error}") from error

@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from adagym.errors import AdagymError, ErrorCode, ServerUnavailable, ToolError
+from adagym.pictures import to_png
 from adagym.tools import TOOLS
 from adagym.tools.backends import Runner, open_backend
 from adagym.tools.backends.checked import checked
@@ -196,10 +197,3 @@ def _listed(tool: Tool) -> dict[str, Any]:
     return {"name": spec.name, "description": spec.description, "inputSchema": schema}
 
 
-def to_png(image: Array) -> bytes:
-    """Encode a picture, fast rather than small."""
-    import cv2  # when it is needed: the list of tools works without
-
-    done, png = cv2.imencode(".png", image[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 1])
-    assert done
-    return bytes(png)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import io
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
+
+from adagym.pictures import to_png
 
 PICTURES = (".jpg", ".jpeg", ".png", ".gif", ".webp", ".svg")
 """Endings of files that are replaced: a kit's licence does not always cover its photos and portraits."""
@@ -56,6 +56,4 @@ def drawn_picture(path: str, width: int = 160, height: int = 120) -> bytes:
     first, second = np.array(list(digest[:3]), np.float32), np.array(list(digest[3:6]), np.float32)
     y, x = np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j]
     share = ((x + y) / 2)[..., None]
-    stream = io.BytesIO()
-    Image.fromarray((first * (1 - share) + second * share).astype(np.uint8)).save(stream, format="PNG")
-    return stream.getvalue()
+    return to_png((first * (1 - share) + second * share).astype(np.uint8))
