@@ -23,6 +23,7 @@ from functools import partial
 from typing import Any, Literal, cast
 
 import numpy as np
+from gymnasium.error import ResetNeeded
 
 from adagym.agents.openai_messages import NATIVE
 from adagym.envs import ENVS
@@ -59,7 +60,6 @@ marks, for not all dialects have them. For models of the Qwen2-VL, Qwen2.5-VL an
 Turns = Literal["whole", "calls"]
 
 _TYPES: Mapping[str, Any] = {"string": str, "integer": int, "number": float, "boolean": bool}
-_OVER = "The episode is over."
 
 
 class TRLEnvironment:
@@ -82,10 +82,11 @@ class TRLEnvironment:
         Raises:
             ValueError: The episode is over; TRL tells the model so.
         """
-        if not self._is_running():
-            raise ValueError(_OVER)
         known = len(self._env.messages) + 1
-        self._env.step(text)
+        try:
+            self._env.step(text)
+        except ResetNeeded as error:
+            raise ValueError("The episode is over.") from error
         return self._env.messages[known:] or [Message("user", (TextBlock(VOID_TEXT),))]
 
     def _call(self, name: str, arguments: Mapping[str, Any]) -> Content:
@@ -242,7 +243,10 @@ class TurnReader:
 
 def read_turn(text: str, dialect: str) -> dict[str, Any]:
     """A turn as TRL's message of the assistant."""
-    if DIALECTS.load(dialect).parse(text).answer is not None:
+    spoken = DIALECTS.load(dialect)
+    # Most turns are calls, which the environment reads: they are not read twice where an answer would show.
+    may_answer = spoken.answer_tag is None or f"<{spoken.answer_tag}>" in text
+    if may_answer and spoken.parse(text).answer is not None:
         return {"role": "assistant", "content": text}
     call = {"type": "function", "function": {"name": TURN, "arguments": {"text": text}}}
     return {"role": "assistant", "content": "", "tool_calls": [call]}

@@ -61,7 +61,7 @@ def adareasoner_code(task: Task, trajectory: Trajectory) -> Score:
     right = accuracy_reward(task, trajectory)
     if right is None:
         return Score(None, episode_parts(task, trajectory))
-    tag = getattr(DIALECTS.load(trajectory.dialect), "answer_tag", None)
+    tag = DIALECTS.load(trajectory.dialect).answer_tag
     form = format_reward(task, trajectory) if tag is None else float(released_format(trajectory.actions, tag))
     tool = released_tool_reward(trajectory)
     total = 0.0 if not form else 2 * FULL if right == 1 else tool

@@ -46,6 +46,11 @@ class Dialect(Protocol):
         """Strings after which generation may stop; each is part of the action."""
         ...
 
+    @property
+    def answer_tag(self) -> str | None:
+        """The tag around every answer; None if an answer stands in none."""
+        ...
+
     def parse(self, text: object) -> ParsedAction:
         """Read one action."""
         ...

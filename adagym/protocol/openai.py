@@ -31,6 +31,7 @@ class OpenAIDialect:
 
     name = "openai"
     stop: tuple[str, ...] = ()
+    answer_tag: str | None = None
 
     def parse(self, text: object) -> ParsedAction:
         """Read one action; see :mod:`adagym.protocol.base` for the error kinds."""
