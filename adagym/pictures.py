@@ -81,7 +81,7 @@ def _deflated(image: Array) -> bytes:
         lines[:, 0] = _UP
         np.subtract(block[:1], above, out=lines[:1, 1:])
         np.subtract(block[1:], block[:-1], out=lines[1:, 1:])
-        parts.append(compressor.compress(lines))
+        parts.append(compressor.compress(lines.data))
         above = block[-1:]
     return b"".join((*parts, compressor.flush()))
 

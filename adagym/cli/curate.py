@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Literal
 
 import tyro
 
+from adagym.cli.ray_options import Ray
 from adagym.errors import UsageError
 
 if TYPE_CHECKING:
@@ -35,7 +36,8 @@ class Curate:
     out: Path
     """Folder for config.json, episodes.jsonl, rejected.jsonl, summary.json and one folder per further format."""
     preset: str = "adareasoner-vsp"
-    """Mix of variants: adareasoner-vsp, adareasoner-vsp-astar, robust-vsp, or adareasoner-jigsaw for Jigsaw."""
+    """Mix of variants: adareasoner-vsp, adareasoner-vsp-astar or robust-vsp; for other families adareasoner-jigsaw,
+    gui, images, video or vstar."""
     mix: str | None = None
     """Variants and shares in place of the preset's, for example direct=0.5,reflect1=0.3,fallback=0.2; needs --n."""
     n: int | None = None
@@ -64,6 +66,7 @@ class Curate:
     """Seeds the order of the variants, the mistakes and the words."""
     resume: bool = False
     """Go on with the run in the folder: rows that are there are kept."""
+    ray: Ray = field(default_factory=Ray)
 
     def run(self) -> int:
         """Curate with a progress bar, export, and print what came of it."""
@@ -77,7 +80,7 @@ class Curate:
         config = self._config()
         formats = [name.strip() for name in self.format.split(",")]
         exporters = {name: EXPORTS.load(name) for name in formats}
-        curation = Curation(config, self._length())
+        curation = Curation(config, self._length(), self.ray.cluster())
         _try_out(config, exporters)
         asked = {**asdict(config), "tokenizer": self.tokenizer}
         check_folder(self.out, asked, "episodes.jsonl", self.resume)

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Tool-GRPO of AdaReasoner-7B (arXiv 2601.18631, Table 8) for verl on one node of 8 GPUs. Not run here.
 #
-# All values are the table's, but for those marked (x). verl has no agent loop of adagym's environments: AGENT_LOOPS is
-# the YAML of one that steps them and is registered as `adagym` (x). DATA and VALIDATION
-# are the verl folders of `adagym curate --format verl`.
+# All values are the table's. What the table does not have is from docs/verl.md: the agent loop, which steps adagym's
+# environments and is named in the YAML that AGENT_LOOPS is; DATA and VALIDATION, whose rl.parquet holds rows of
+# `adagym.integrations.verl`; and MODEL's chat template, which must keep the pictures that tools return. The table's
+# filter of long prompts sees the bare question of such rows.
 # The critic's rows of the table (FSDP, learning rate 1e-5, weight decay 0.01, 1 epoch, gradient clip 1.0) are set too;
 # GRPO does not train one.
 set -euo pipefail

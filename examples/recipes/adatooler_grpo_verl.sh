@@ -4,8 +4,9 @@
 #
 # The original runs on verl-tool, which adds a tool server to verl; the values that belong to that server (2048 tokens
 # per action, 8192 per observation, stop at </tool_call>, observations masked in the loss) are the agent loop's here.
-# verl has no agent loop of adagym's environments: AGENT_LOOPS is the YAML of one that steps them and is registered as
-# `adagym`. Its reward is to be the preset `at_grpo`, which needs tasks with a Tool Benefit Score (`adagym benefit`).
+# It is adagym's (docs/verl.md): AGENT_LOOPS is the YAML that names it, and DATA and VALIDATION are folders whose
+# rl.parquet holds rows of `adagym.integrations.verl`, made with `reward="at_grpo"` and tasks that have a Tool Benefit
+# Score (`scored:DIR`, from `adagym benefit`). MODEL's chat template must keep the pictures that tools return.
 set -euo pipefail
 
 MODEL=${MODEL:?the folder of the model after supervised fine-tuning}
