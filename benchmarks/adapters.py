@@ -214,7 +214,14 @@ def main(options: Options) -> None:
     """Measure, print and write the figures."""
     started = time.perf_counter()
     figures = measure(options, adapters())
-    publish("Adapters", figures, seed=options.seed, seconds=time.perf_counter() - started, path=options.json)
+    publish(
+        "Adapters",
+        figures,
+        seed=options.seed,
+        seconds=time.perf_counter() - started,
+        path=options.json,
+        packages=("stable-baselines3", "ray", "trl", "openenv"),
+    )
 
 
 if __name__ == "__main__":

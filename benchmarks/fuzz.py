@@ -130,7 +130,14 @@ def main(options: Options) -> None:
             found = fuzz(name, options, (options.out or Path(temporary)).resolve())
             figures["broken"] += found.pop("broken")
             figures |= {f"{name.removeprefix('tool:')}_{key}": value for key, value in found.items()}
-    publish("Fuzzing", figures, seed=options.seed, seconds=time.perf_counter() - started, path=options.json)
+    publish(
+        "Fuzzing",
+        figures,
+        seed=options.seed,
+        seconds=time.perf_counter() - started,
+        path=options.json,
+        packages=("atheris",),
+    )
     if figures["broken"]:
         raise SystemExit(1)
 

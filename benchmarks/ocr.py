@@ -86,7 +86,14 @@ def main(options: Options) -> None:
             figures |= measure(engine, pages, options.folder)
         except MissingExtra as error:
             Console(stderr=True).print(f"{engine} is left out: {error}")
-    publish("OCR", figures, seed=options.seed, seconds=time.perf_counter() - began, path=options.json)
+    publish(
+        "OCR",
+        figures,
+        seed=options.seed,
+        seconds=time.perf_counter() - began,
+        path=options.json,
+        packages=("easyocr",),
+    )
 
 
 if __name__ == "__main__":

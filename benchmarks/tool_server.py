@@ -36,8 +36,8 @@ import tyro
 
 from adagym.digest import image_digest
 from adagym.evals.figures import publish
+from adagym.pictures import to_png
 from adagym.tools.backends import close_backends, open_backend
-from adagym.tools.server.service import to_png
 from adagym.types import Array, ToolCall
 
 PEERS = Path(__file__).with_name("tool_server_peers.py")
@@ -342,7 +342,14 @@ def main(options: Options) -> None:
     with ExitStack() as stack:
         figures = figures_of(asyncio.run(play(options, stack)))
     close_backends()
-    publish("Tool server", figures, seed=options.seed, seconds=time.perf_counter() - began, path=options.json)
+    publish(
+        "Tool server",
+        figures,
+        seed=options.seed,
+        seconds=time.perf_counter() - began,
+        path=options.json,
+        packages=("mcp", "fastapi", "fastmcp"),
+    )
 
 
 if __name__ == "__main__":

@@ -282,7 +282,14 @@ def main(options: Options) -> None:
         make_clip(clip, (1280, 720), FRAMES, FPS, g=GOP, bf=options.between)
         check(str(clip))
         figures |= speed(str(clip), options)
-    publish("Videos", figures, seed=options.seed, seconds=time.perf_counter() - started, path=options.json)
+    publish(
+        "Videos",
+        figures,
+        seed=options.seed,
+        seconds=time.perf_counter() - started,
+        path=options.json,
+        packages=("decord",),
+    )
 
 
 if __name__ == "__main__":

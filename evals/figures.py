@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Mapping
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -29,10 +31,14 @@ REPORTED_PACKAGES = (
 )
 
 
-def versions() -> dict[str, str]:
-    """Versions of Python and of the installed packages that results depend on."""
+def versions(further: Sequence[str] = ()) -> dict[str, str]:
+    """Versions of Python and of the installed packages that results depend on.
+
+    Args:
+        further: More packages, by the names under which they are installed.
+    """
     found = {"python": platform.python_version()}
-    for package in REPORTED_PACKAGES:
+    for package in (*REPORTED_PACKAGES, *further):
         try:
             found[package] = version(package)
         except PackageNotFoundError:
@@ -59,8 +65,28 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
-def publish(title: str, figures: Mapping[str, Any], *, seed: int, seconds: float, path: Path | None = None) -> None:
+def command() -> str:
+    """How this process was started, as it is typed where it was started."""
+    program = Path(sys.argv[0])
+    if program.suffix == ".py":
+        here = Path.cwd()
+        place = program.relative_to(here) if program.is_relative_to(here) else program
+        return shlex.join(["python", place.as_posix(), *sys.argv[1:]])
+    return shlex.join([program.name, *sys.argv[1:]])
+
+
+def publish(
+    title: str,
+    figures: Mapping[str, Any],
+    *,
+    seed: int,
+    seconds: float,
+    path: Path | None = None,
+    packages: Sequence[str] = (),
+) -> None:
     """Print figures as a table and, where a path is given, write them as one flat JSON object.
+
+    What the figures depend on is written beside them: versions, processor, seed, the command, and how long it took.
 
     Args:
         title: Heading of the table.
@@ -68,14 +94,15 @@ def publish(title: str, figures: Mapping[str, Any], *, seed: int, seconds: float
         seed: What the measurement was seeded with.
         seconds: How long the whole measurement took.
         path: File to write; its folder is made if needed.
+        packages: Further packages whose versions are written, such as what is measured beside.
     """
     table = Table("figure", "value", title=title)
     for name, value in figures.items():
         table.add_row(name, f"{value:.4g}" if isinstance(value, float) else str(value))
     Console().print(table)
     if path is not None:
-        facts = {"versions": versions(), "cpu": cpu(), "seed": seed, "seconds": round(seconds, 3)}
-        write_json(path, {**figures, **facts})
+        facts = {"versions": versions(packages), "cpu": cpu(), "seed": seed, "seconds": round(seconds, 3)}
+        write_json(path, {**figures, **facts, "command": command()})
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:

@@ -54,7 +54,7 @@ def test_every_made_page_has_a_place_in_the_navigation(make: Path) -> None:
     made = [one for one in reference["pages"]() if one.title]
     assert made
     assert {f"{one.uri.partition('/')[0]}/" for one in made} <= set(nav)
-    assert {"worlds/", "tool/", "reward/", "preset/", "project/", "guides/"} <= set(nav)
+    assert {"worlds/", "tool/", "reward/", "preset/", "project/", "guides/", "benchmarks/"} <= set(nav)
 
 
 def test_modules_of_the_reference_exist(make: Path) -> None:
@@ -123,6 +123,16 @@ def test_links_that_lead_nowhere_are_found(make: Path, tmp_path: Path) -> None:
 def test_the_picture_of_the_data_flow_is_the_drawn_one(make: Path) -> None:
     flow = runpy.run_path(str(make / "flow.py"))
     assert flow["TARGET"].read_text(encoding="utf-8") == flow["draw"]()
+
+
+def test_the_picture_of_playing_shows_what_is_drawn(make: Path) -> None:
+    play_picture = runpy.run_path(str(make / "play_picture.py"))
+    drawn, kept = (
+        re.findall(r">([^<>]*\w[^<>]*)</text>", svg)
+        for svg in (play_picture["draw"](), play_picture["TARGET"].read_text("utf-8"))
+    )
+    assert "F4&#160;sends&#160;it." in " ".join(drawn)
+    assert drawn == kept, "Run python docs/make/play_picture.py and look at the picture."
 
 
 @pytest.mark.parametrize("name", FIRST_PAGES)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import bench_pages
 import reference
 import reward_pages
 import tool_pages
@@ -26,6 +28,12 @@ PROJECT = {
 }
 """Files of the repository's root that are pages of the site too, below ``project/``."""
 
+BEGINNINGS: dict[str, Callable[[], str]] = {
+    "index.md": lambda: worlds.gallery("worlds/", "worlds/pictures/"),
+    "benchmarks.md": bench_pages.overview,
+}
+"""Pages written by hand to what is shown before their first section."""
+
 
 @lru_cache(maxsize=1)
 def made() -> tuple[Made, ...]:
@@ -34,7 +42,8 @@ def made() -> tuple[Made, ...]:
         Made(f"project/{name}", _inside((ROOT / name).read_text(encoding="utf-8"), "../"), title)
         for name, title in PROJECT.items()
     )
-    return (*worlds.pages(), *tool_pages.pages(), *reward_pages.pages(), *reference.pages(), *project)
+    makers = (worlds, tool_pages, reward_pages, bench_pages, reference)
+    return (*(one for maker in makers for one in maker.pages()), *project)
 
 
 def on_config(config: MkDocsConfig) -> None:
@@ -49,12 +58,12 @@ def on_files(files: Files, config: MkDocsConfig) -> None:
 
 
 def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
-    """Mend links to files outside of this folder, and show the environments on the first page."""
+    """Mend links to files outside of this folder, and add what is made to the beginning of pages written by hand."""
     mended = _outside(markdown, page)
-    if page.file.src_uri != "index.md":
+    if page.file.src_uri not in BEGINNINGS:
         return mended
     head, line, rest = mended.partition("\n## ")
-    return f"{head}\n{worlds.gallery('worlds/', 'worlds/pictures/')}{line}{rest}"
+    return f"{head}\n{BEGINNINGS[page.file.src_uri]()}\n{line}{rest}"
 
 
 def _filled(item: Any, config: MkDocsConfig) -> Any:

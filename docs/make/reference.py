@@ -1,22 +1,17 @@
-"""Pages of reference: the registered names, the commands, the benchmark scripts and the public modules."""
+"""Pages of reference: the registered names, the commands and the public modules."""
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import inspect
 import io
-import textwrap
 from collections.abc import Iterator
-from pathlib import Path
 
 from made import Made, row, table, verbatim
 
 from adagym.cli import commands
 from adagym.cli.commands import COMMANDS
 from adagym.cli.list import REGISTRIES, registry_of
-
-ROOT = Path(__file__).resolve().parents[2]
 
 MODULES: dict[str, tuple[str, ...]] = {
     "Values": ("types", "errors", "registry", "spaces", "store", "digest", "pictures", "divergence", "hostile"),
@@ -54,7 +49,6 @@ def pages() -> Iterator[Made]:
     """The pages of reference."""
     yield Made("reference/names.md", _names(), "Registered names")
     yield Made("reference/commands.md", _commands(), "Commands")
-    yield Made("reference/benchmark-scripts.md", _benchmarks(), "Benchmark scripts")
     for title, modules in MODULES.items():
         text = f"# {title}\n\n" + "\n\n".join(f"::: adagym.{name}" for name in modules)
         yield Made(f"api/{title.lower().replace(' ', '-')}.md", text, title)
@@ -76,19 +70,4 @@ def _commands() -> str:
         with contextlib.redirect_stdout(shown):
             commands.main([*entry.name.split(), "--help"])
         parts += [f"## {entry.name}", entry.summary.capitalize() + ".", verbatim(shown.getvalue(), "help")]
-    return "\n\n".join(parts)
-
-
-def _benchmarks() -> str:
-    parts = [
-        "# Benchmark scripts",
-        "What each script in `benchmarks/` measures, in its own words. What came of some of them is on the page "
-        "[Benchmarks](../benchmarks.md).",
-    ]
-    for path in sorted((ROOT / "benchmarks").glob("*.py")):
-        said = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
-        words, _, example = said.partition("\nExample: ")
-        parts += [f"## {path.stem}", textwrap.dedent(words)]
-        if example:
-            parts.append(f"```bash\n{example.strip()}\n```")
     return "\n\n".join(parts)
