@@ -31,6 +31,10 @@ class CuratorAgent(Agent):
         self.variant = variant
         self.planner = planner
 
+    def renew(self, variant: str) -> None:
+        """Play another variant from here on."""
+        self.variant = variant
+
     def poll(self) -> list[Reply]:
         """Write the next turn of each conversation.
 

@@ -20,6 +20,7 @@ import numpy as np
 
 from adagym.agents.base import Agent
 from adagym.agents.seat import GymEnv
+from adagym.algos.cluster import Cluster, RayCollector
 from adagym.algos.collect import Collector, Job, Rollout
 from adagym.errors import DataError, UsageError
 from adagym.types import Task
@@ -80,12 +81,13 @@ class TaskBenefit:
 def measure(
     envs: Mapping[str, Callable[[], GymEnv]],
     tasks: Sequence[Task],
-    agent: Agent,
+    agent: Agent | Callable[[], Agent],
     log: Path,
     *,
     k: int = 8,
     seed: int = 0,
     n_envs: int | None = None,
+    cluster: Cluster | None = None,
     on_attempt: Callable[[Attempt], None] | None = None,
 ) -> list[TaskBenefit]:
     """Play every task ``k`` times with and ``k`` times without tools, and compare.
@@ -96,18 +98,20 @@ def measure(
     Args:
         envs: Makes an environment, by condition: ``with`` and ``without``. Their reward must report ``accuracy``.
         tasks: What to score.
-        agent: Who plays. The caller closes it.
+        agent: Who plays, and the caller closes it; with a cluster, what makes each worker's.
         log: The file of episodes, made or continued.
         k: Episodes per task and condition.
         seed: Seeds every episode, together with the task's position, the condition and the episode's number.
-        n_envs: How many episodes run at a time, None for what suits the agent; does not change the scores.
+        n_envs: How many episodes run at a time (of each worker of a cluster), None for what suits the agent; does not
+            change the scores.
+        cluster: A Ray cluster to play on; None plays here.
         on_attempt: Called with each episode, those of the log included.
 
     Returns:
         One entry per task, in order.
 
     Raises:
-        UsageError: ``k`` or ``seed`` is out of range, or the agent cannot play these environments.
+        UsageError: ``k`` or ``seed`` is out of range, the agent cannot play these environments, or there is no cluster.
         DataError: The log is damaged or belongs to other tasks, or a task's picture cannot be read.
     """
     if k < 1 or seed < 0:
@@ -119,7 +123,7 @@ def measure(
     for key in keys:
         if _played(found, key):
             _tell(on_attempt, found[key])
-    collector = Collector(envs, agent, agent.parallel if n_envs is None else n_envs)
+    collector = _collector(envs, agent, n_envs, cluster)
     try:
         with _Log(log) as lines:
             for last in (False, True):
@@ -230,7 +234,24 @@ class _Log:
         os.fsync(self._file.fileno())
 
 
-def _play(collector: Collector, tasks: Sequence[Task], keys: Sequence[Key], seed: int) -> Iterator[Attempt]:
+def _collector(
+    envs: Mapping[str, Callable[[], GymEnv]],
+    agent: Agent | Callable[[], Agent],
+    n_envs: int | None,
+    cluster: Cluster | None,
+) -> Collector | RayCollector:
+    if isinstance(agent, Agent):
+        if cluster is not None:
+            raise UsageError(f"Each worker of a cluster needs an agent of its own; give what makes one, not {agent!r}.")
+        return Collector(envs, agent, agent.parallel if n_envs is None else n_envs)
+    if cluster is None:
+        raise UsageError("Give an agent, or a cluster for whose workers to make some.")
+    return RayCollector(envs, agent, cluster, n_envs)
+
+
+def _play(
+    collector: Collector | RayCollector, tasks: Sequence[Task], keys: Sequence[Key], seed: int
+) -> Iterator[Attempt]:
     jobs = (
         Job(tasks[index], _seed(seed, index, CONDITIONS.index(condition), number), env=condition)
         for index, condition, number in keys

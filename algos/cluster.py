@@ -11,7 +11,7 @@ import socket
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 from adagym.agents.base import Agent
 from adagym.agents.seat import GymEnv, bare
@@ -25,8 +25,10 @@ _AHEAD = 1
 """Jobs that wait at a worker beyond those it plays."""
 _CONNECT_SECONDS = 10.0
 _ROOM_SECONDS = 120.0
-"""How long the cluster may take to start a worker while there is none."""
+"""How long the cluster may take to find room for a worker while it has for none."""
 Factories = Callable[[], GymEnv] | Mapping[str, Callable[[], GymEnv]]
+Recipe = tuple[Mapping[str, Callable[[], GymEnv]], Callable[[], Agent], int | None]
+"""What a worker is made from: makers of environments, of the agent, and how many episodes it plays at a time."""
 
 
 @dataclass(frozen=True)
@@ -50,15 +52,35 @@ class Cluster:
                 "cluster's own, HOST:6379, or run the command on the cluster with `ray job submit` and `auto`."
             )
 
+    def reach(self) -> Any:
+        """Look whether there is Ray, and something at the address if it names a host; return the module.
+
+        Raises:
+            MissingExtra: Ray is not installed.
+            UsageError: Nothing answers.
+        """
+        ray: Any = require("ray", "ray")
+        if self.address not in ("auto", "local") and not ray.is_initialized():
+            host, _, port = self.address.rpartition(":")
+            try:
+                # Ray itself would wait for minutes.
+                socket.create_connection((host, int(port)), _CONNECT_SECONDS).close()
+            except (OSError, ValueError) as error:
+                raise _nowhere(self.address, error) from error
+        return ray
+
 
 class RayCollector:
     """Plays jobs as :class:`~adagym.algos.collect.Collector` does, on a cluster.
 
     Args:
         env_factory: Makes one environment, or several kinds by name; sent to the workers by cloudpickle.
-        agent_factory: Makes a worker's agent.
+        agent_factory: Makes a worker's agent; what it holds is sent once, and kept for workers that come later.
         cluster: Where to play. adagym must be installed on every node.
         n_envs: How many episodes a worker plays at a time; None for what suits the agent.
+
+    Attributes:
+        workers: How many there are.
 
     Raises:
         MissingExtra: Ray is not installed.
@@ -69,14 +91,15 @@ class RayCollector:
     def __init__(
         self, env_factory: Factories, agent_factory: Callable[[], Agent], cluster: Cluster, n_envs: int | None = None
     ) -> None:
-        self._ray: Any = require("ray", "ray")
+        self._ray: Any = cluster.reach()
         self._factories = {"": env_factory} if callable(env_factory) else dict(env_factory)
         self._owned = _connect(self._ray, cluster.address)
-        self._count = cluster.workers or max(1, int(self._ray.cluster_resources().get("CPU", 1)))
+        self.workers: int = cluster.workers or max(1, int(self._ray.cluster_resources().get("CPU", 1)))
         # A second thread takes further jobs while the first plays.
         remote = self._ray.remote(num_cpus=1, num_gpus=cluster.gpus, max_concurrency=2)
         self._make = remote(_Worker).remote
         self._recipe = self._ray.put((self._factories, agent_factory, n_envs))
+        self._parts: dict[str, Any] = {}
         self._seats: list[_Seat] = []
         self._barren = 0
         try:
@@ -115,6 +138,17 @@ class RayCollector:
             for seat in [seat for seat in self._seats if seat.jobs]:
                 self._fire(seat)
 
+    def renew(self, **parts: Any) -> None:
+        """Replace what the agents play with, such as weights; not while episodes are collected.
+
+        Each part is sent to the cluster once and stays until one of its name replaces it. An agent gets all of them by
+        its method ``renew(**parts)`` before it plays on, and so does that of a worker that comes later.
+        """
+        self._parts = {**self._parts, **{name: self._ray.put(part) for name, part in parts.items()}}
+        for seat in self._seats:
+            if seat.event is None:  # the others hear of it when they are done with what they do
+                self._open(seat)
+
     def close(self) -> None:
         """End the workers, and the cluster if it is this collector's own."""
         for seat in list(self._seats):
@@ -125,9 +159,16 @@ class RayCollector:
 
     def _hire(self) -> None:
         """Start workers until there are as many as asked for."""
-        while len(self._seats) < self._count:
-            actor = self._make(self._recipe)
-            self._seats.append(_Seat(actor, actor.open.remote()))
+        while len(self._seats) < self.workers:
+            actor = self._make()
+            self._seats.append(_Seat(actor, actor.__ray_ready__.remote()))
+
+    def _open(self, seat: _Seat) -> None:
+        seat.stage, seat.parts = "opening", self._parts
+        seat.event = seat.actor.open.remote(None if seat.slots else self._recipe, **self._parts)
+
+    def _ready(self, seat: _Seat) -> bool:
+        return seat.stage == "playing" and seat.parts is self._parts
 
     def _fire(self, seat: _Seat) -> None:
         self._seats.remove(seat)
@@ -136,7 +177,9 @@ class RayCollector:
     def _feed(self, run: _Run) -> None:
         """Hand out jobs, each to the worker with the most room."""
         self._hire()
-        ready = [seat for seat in self._seats if seat.slots]
+        if any(seat.slots and not self._ready(seat) for seat in self._seats):
+            return  # all who have played before go on together, or the first to be renewed would get everything
+        ready = [seat for seat in self._seats if self._ready(seat)]
         while ready:
             seat = min(ready, key=lambda seat: len(seat.jobs) / seat.slots)
             unit = run.take() if len(seat.jobs) < seat.slots + _AHEAD else []
@@ -155,7 +198,7 @@ class RayCollector:
             InfraError: None can start.
         """
         events = [seat.event for seat in self._seats if seat.event is not None]
-        timeout = None if any(seat.slots for seat in self._seats) else _ROOM_SECONDS
+        timeout = None if any(seat.stage != "starting" for seat in self._seats) else _ROOM_SECONDS
         happened, _ = self._ray.wait(events, num_returns=1, timeout=timeout)
         if not happened:
             raise InfraError(
@@ -174,13 +217,19 @@ class RayCollector:
 
     def _take_in(self, seat: _Seat, run: _Run) -> None:
         """Read what a worker sent."""
-        if not seat.slots:
-            seat.slots, seat.event = self._ray.get(seat.event), None
+        if seat.stage != "playing":
+            slots = self._ray.get(seat.event)
+            if seat.stage == "starting" or seat.parts is not self._parts:
+                self._open(seat)
+            else:
+                seat.stage, seat.slots, seat.event = "playing", slots, None
             return
         sent = next(seat.event, None)
         if sent is None:
             # Jobs that came as it was about to end lie there still.
             seat.event = seat.actor.play.remote([]) if seat.jobs else None
+            if not seat.jobs and not self._ready(seat):
+                self._open(seat)
             return
         rollout: Rollout = self._ray.get(sent)
         del seat.jobs[rollout.index]
@@ -195,7 +244,7 @@ class RayCollector:
         """
         self._fire(seat)
         self._barren += 1
-        if self._barren > max(DEATHS, self._count):
+        if self._barren > max(DEATHS, self.workers):
             raise InfraError(f"{self._barren} workers died without playing an episode, the last so: {error}") from error
         for index, job in seat.jobs.items():
             run.deaths[index] += 1
@@ -214,9 +263,13 @@ class _Seat:
 
     actor: Any
     event: Any
-    """What to wait for: that it is ready, then the episodes it plays; None while it has nothing to do."""
+    """What to wait for: that it runs, that its agent is ready, the episodes it plays; None if it has nothing to do."""
+    stage: Literal["starting", "opening", "playing"] = "starting"
+    """Whether the cluster is finding room for it, its agent is being made or renewed, or it can play."""
+    parts: Mapping[str, Any] | None = None
+    """What its agent was renewed with last."""
     slots: int = 0
-    """How many episodes it plays at a time; 0 until it is ready."""
+    """How many episodes it plays at a time; 0 until it has been ready once."""
     jobs: dict[int, Job] = field(default_factory=dict)
     """What it was given and has not played yet."""
 
@@ -260,16 +313,30 @@ class _Run:
 class _Worker:
     """The actor: an agent and a collector. ``add`` may be called while ``play`` runs."""
 
-    def __init__(self, recipe: tuple[Factories, Callable[[], Agent], int | None]) -> None:
-        self._recipe = recipe
+    def __init__(self) -> None:
         self._inbox: deque[tuple[int, Job]] = deque()
+        self._agent: Any = None
+        self._collector: Collector | None = None
 
-    def open(self) -> int:
-        """Make the agent; return how many episodes are played at a time."""
-        factories, agent_factory, n_envs = self._recipe
-        agent = agent_factory()
-        self._collector = Collector(factories, agent, agent.parallel if n_envs is None else n_envs)
-        return self._collector.n_envs
+    def open(self, recipe: Recipe | None, **parts: Any) -> int:
+        """Make the agent if there is none, and renew it; return how many episodes are played at a time.
+
+        Args:
+            recipe: For the first call. It may be as large as a model, so a worker's start does not wait for it.
+            parts: For the agent.
+        """
+        if self._agent is None:
+            assert recipe is not None
+            self._factories, make_agent, self._n_envs = recipe
+            self._agent = make_agent()
+        if parts:
+            self._agent.renew(**parts)
+        n_envs: int = self._agent.parallel if self._n_envs is None else self._n_envs
+        if self._collector is None or self._collector.n_envs != n_envs:
+            if self._collector is not None:
+                self._collector.close()
+            self._collector = Collector(self._factories, self._agent, n_envs)
+        return n_envs
 
     def add(self, unit: Sequence[tuple[int, Job]]) -> None:
         """Take further jobs."""
@@ -277,6 +344,7 @@ class _Worker:
 
     def play(self, unit: Sequence[tuple[int, Job]]) -> Iterator[Rollout]:
         """Play these jobs and those added meanwhile; yield each episode with the driver's index."""
+        assert self._collector is not None
         self.add(unit)
         inbox = _Inbox(self._inbox)
         for rollout in self._collector.collect(inbox):
@@ -311,13 +379,14 @@ def _connect(ray: Any, address: str) -> bool:
         return False
     options = {"include_dashboard": False} if address == "local" else {}
     try:
-        if address not in ("auto", "local"):
-            host, _, port = address.rpartition(":")
-            socket.create_connection((host, int(port)), _CONNECT_SECONDS).close()  # Ray itself would wait for minutes
         ray.init(address=address, logging_level="warning", **options)
     except (OSError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
-        raise UsageError(
-            f"There is no Ray cluster at `{address}` ({error}). Start one with `ray start --head` and give HOST:6379, "
-            "or give `local`."
-        ) from error
+        raise _nowhere(address, error) from error
     return True
+
+
+def _nowhere(address: str, error: Exception) -> UsageError:
+    return UsageError(
+        f"There is no Ray cluster at `{address}` ({error}). Start one with `ray start --head` and give HOST:6379, or "
+        "give `local`."
+    )

@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
 
 from adagym.agents.curator import CuratorAgent, variant_of
+from adagym.algos.cluster import Cluster, RayCollector
 from adagym.algos.collect import Collector, Job
 from adagym.algos.curation.mixes import MIXES, Mix, scaled
 from adagym.algos.curation.thoughts import TEMPLATES, NoThoughts, fill, make_thinker, think_in_parallel
@@ -154,16 +156,22 @@ class Curation:
     Args:
         config: What to curate.
         length: Counts the tokens of a conversation; needed with ``max_tokens``.
+        cluster: A Ray cluster to play on; None plays here. The thoughts are written here.
 
     Raises:
-        UsageError: A name or value of the configuration cannot be used.
+        MissingExtra: Ray is not installed, and there is a cluster.
+        UsageError: A name or value of the configuration cannot be used, or nothing answers at the cluster's address.
     """
 
-    def __init__(self, config: CurationConfig, length: Length | None = None) -> None:
+    def __init__(self, config: CurationConfig, length: Length | None = None, cluster: Cluster | None = None) -> None:
         self._env_class = cast("type[ToolEnv]", ENVS.load(config.env))
         family = self._env_class.family
         mix: Mix = MIXES.load(config.preset)
         self.config = config
+        self._cluster = cluster
+        if cluster is not None:
+            cluster.reach()
+        self._remote: RayCollector | None = None
         self.wanted = _counts(config, mix, family)
         self._variants = {name: variant_of(family, name) for name in self.wanted}
         self._planner = mix.planner if config.planner is None else config.planner
@@ -181,7 +189,7 @@ class Curation:
         self._plan = [names[i] for i in np.random.default_rng([config.seed, total]).permutation(total)]
         self._thinker = make_thinker(config.cot)
         for equipped in {variant.equipped for variant in self._variants.values()}:
-            self._make_env(equipped).close()
+            self._env_factory(equipped)().close()
 
     def run(self, done: Iterable[Row | Rejection] = ()) -> Iterator[Row | Rejection]:
         """Make the rows that are wanted, one by one as they are ready.
@@ -190,8 +198,17 @@ class Curation:
             done: What an earlier, stopped run of the same configuration yielded; it is not made again.
 
         Raises:
-            UsageError: The model that writes the thoughts does not answer.
+            UsageError: The model that writes the thoughts does not answer, or there is no cluster at the address.
+            InfraError: The cluster has no room, or its workers die one after the other.
         """
+        try:
+            yield from self._items(done)
+        finally:
+            if self._remote is not None:
+                self._remote.close()
+                self._remote = None
+
+    def _items(self, done: Iterable[Row | Rejection]) -> Iterator[Row | Rejection]:
         known = {item.attempt: item for item in done}
         places: Sequence[int] = range(len(self._plan))
         first = 0
@@ -222,14 +239,29 @@ class Curation:
             yield row if reason is None else Rejection(name, row.attempt, trajectory.task.id, reason)
 
     def _played(self, name: str, places: Mapping[int, int]) -> Iterator[Trajectory]:
-        agent = CuratorAgent(name, self._planner)
-        collector = Collector(lambda: self._make_env(self._variants[name].equipped), agent, _N_ENVS)
-        jobs = (Job(self._task(name, attempt, place), self._seed(attempt)) for attempt, place in places.items())
+        if not places:
+            return
+        kind = _kind(self._variants[name].equipped)
+        jobs = (
+            Job(self._task(name, attempt, place), self._seed(attempt), env=kind) for attempt, place in places.items()
+        )
+        collector = self._collector(name)
         try:
             for rollout in collector.collect(jobs):
                 yield rollout.trajectory
         finally:
-            collector.close()
+            if isinstance(collector, Collector):
+                collector.close()
+
+    def _collector(self, name: str) -> Collector | RayCollector:
+        """What plays a variant: a collector of its own, or the one on the cluster, which plays them all."""
+        factories = {_kind(equipped): self._env_factory(equipped) for equipped in (True, False)}
+        if self._cluster is None:
+            return Collector(factories, CuratorAgent(name, self._planner), _N_ENVS)
+        if self._remote is None:
+            self._remote = RayCollector(factories, partial(CuratorAgent, name, self._planner), self._cluster, _N_ENVS)
+        self._remote.renew(variant=name)
+        return self._remote
 
     def _thoughtful(self, played: Iterator[Trajectory]) -> Iterator[tuple[Trajectory, str | None]]:
         """Episodes with their final thoughts, and what went wrong with writing them."""
@@ -249,9 +281,10 @@ class Curation:
     def _seed(self, attempt: int) -> int:
         return int(np.random.SeedSequence([self.config.seed, attempt]).generate_state(1)[0])
 
-    def _make_env(self, equipped: bool) -> ToolEnv:
+    def _env_factory(self, equipped: bool) -> Callable[[], ToolEnv]:
         offered = [name for name in self._env_class.default_tools if self._planner or name != _PLANNER]
-        return self._env_class(
+        return partial(
+            self._env_class,
             self._tasks[:1],
             tools=offered if equipped else [],
             dialect=self.config.dialect,
@@ -280,6 +313,10 @@ def curate(
         if on_item is not None:
             on_item(item)
     return curation.data(items)
+
+
+def _kind(equipped: bool) -> str:
+    return "with tools" if equipped else "without tools"
 
 
 def _counts(config: CurationConfig, mix: Mix, family: str) -> dict[str, int]:

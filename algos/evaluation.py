@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from adagym.agents.base import Agent
-from adagym.algos.collect import Collector
+from adagym.algos.collect import Job, Rollout
 from adagym.algos.devices import SINGLE, Devices, share, told
 from adagym.algos.metrics import by_source, rollout_metrics
 from adagym.algos.mixture import Mixture, Source
@@ -39,14 +38,15 @@ class Evaluation:
         return self.first if step == 0 else step % self.every == 0 or step == steps
 
 
-def evaluate(mixture: Mixture, n: int, agent: Agent, slots: int, devices: Devices = SINGLE) -> dict[str, float]:
+def evaluate(
+    mixture: Mixture, n: int, play: Callable[[Sequence[Job]], Iterable[Rollout]], devices: Devices = SINGLE
+) -> dict[str, float]:
     """Play the first ``n`` tasks of each source.
 
     Args:
         mixture: The sources.
         n: Tasks of each.
-        agent: Plays, and is closed afterwards.
-        slots: Episodes in flight.
+        play: Plays jobs in the sources' environments.
         devices: The processes that share the tasks; each must call this.
 
     Returns:
@@ -56,13 +56,8 @@ def evaluate(mixture: Mixture, n: int, agent: Agent, slots: int, devices: Device
     Raises:
         UsageError: A source has fewer than ``n`` tasks.
     """
-    collector = Collector(mixture.factories, agent, slots)
-    try:
-        played = collector.collect(share(mixture.first(n), devices))
-        rollouts = told(sorted(played, key=lambda rollout: rollout.index), devices)
-    finally:
-        collector.close()
-        agent.close()
+    played = play(share(mixture.first(n), devices))
+    rollouts = told(sorted(played, key=lambda rollout: rollout.index), devices)
     metrics = {**rollout_metrics(rollouts), **by_source(rollouts, mixture.names)}
     return {_renamed(name): value for name, value in metrics.items() if _kept(name, value)}
 

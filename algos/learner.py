@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -15,6 +15,7 @@ from adagym.agents.base import Agent
 from adagym.agents.policy import PolicyAgent
 from adagym.agents.vllm import VLLMAgent
 from adagym.algos import checkpoint
+from adagym.algos.cluster import Cluster
 from adagym.algos.collapse import CollapseConfig, CollapseWatch
 from adagym.algos.collect import Collector, Job, Rollout
 from adagym.algos.devices import connect, share, told
@@ -23,6 +24,7 @@ from adagym.algos.grpo import LossConfig, UpdateStats, advantages, audit, update
 from adagym.algos.metrics import METRICS, ConstantAlarm, MetricLog, by_source, read_metrics, rollout_metrics
 from adagym.algos.mixture import Mixture, Source
 from adagym.algos.optim import Optimiser
+from adagym.algos.remote import RemoteRollouts
 from adagym.errors import UsageError
 from adagym.policies.batch import collate
 from adagym.policies.hf import HFPolicy
@@ -56,6 +58,9 @@ class GRPOConfig:
     """See :data:`Rollouts`. With vllm set ``loss.tis_cap``: its log-probabilities are not quite the trainer's."""
     vllm: VLLMConfig = field(default_factory=VLLMConfig)
     """How the engine runs, if it is used."""
+    cluster: Cluster | None = None
+    """A Ray cluster whose workers sample, each with a copy of the policy that gets the weights after every update;
+    None samples here."""
     loss: LossConfig = field(default_factory=LossConfig)
     mask_truncated: bool = False
     """Overlong filtering: truncated episodes count in their group's mean and deviation, but carry no loss."""
@@ -73,13 +78,18 @@ class GRPOConfig:
     def __post_init__(self) -> None:
         """Check the ranges."""
         if min(self.steps, self.prompts, self.save_every) < 1 or self.group_size < 2:
-            raise UsageError(f"steps, prompts and save_every must be positive and group_size at least 2: {self}.")
+            given = f"{self.steps}, {self.prompts}, {self.save_every} and {self.group_size}"
+            raise UsageError(f"steps, prompts and save_every must be positive and group_size at least 2, not {given}.")
         if self.rollout not in get_args(Rollouts):
             raise UsageError(f"rollout is `{self.rollout}`; it must be one of {', '.join(get_args(Rollouts))}.")
         if self.sampler.temperature != self.loss.temperature:
             raise UsageError(
                 f"Sampling at temperature {self.sampler.temperature} and training at {self.loss.temperature} would "
                 "compare different distributions; set `sampler.temperature` and `loss.temperature` to one value."
+            )
+        if self.cluster is not None and self.rollout != "sampler":
+            raise UsageError(
+                f"On a cluster our own sampler samples; leave out rollout='{self.rollout}' or the cluster."
             )
 
 
@@ -104,10 +114,12 @@ class GRPO:
         self.policy = policy
         self.config = config
         self.devices = connect(policy.config.device)
-        if self.devices.size > min(config.prompts, 1 if config.rollout == "vllm" else config.prompts):
+        alone = config.rollout == "vllm" or config.cluster is not None
+        if self.devices.size > (1 if alone else config.prompts):
             raise UsageError(
                 f"{self.devices.size} processes cannot share this run: whole groups are shared, and there are "
-                f"{config.prompts} prompts per step; and `rollout='vllm'` works in one process. Start fewer processes."
+                f"{config.prompts} prompts per step; and `rollout='vllm'` and a cluster work with one process. Start "
+                "fewer processes."
             )
         self.step = 0
         self.history: list[dict[str, float]] = []
@@ -122,8 +134,7 @@ class GRPO:
         self.optimiser = Optimiser(policy.model, config.loss.optim, config.steps * config.loss.minibatches)
         self.reference = policy.reference() if config.loss.kl else None
         self._engine = VLLMEngine.for_policy(policy, config.sampler, config.vllm) if config.rollout == "vllm" else None
-        self.agent = self._make_agent(config.sampler)
-        self._collector = Collector(self.mixture.factories, self.agent, config.sampler.slots)
+        self._collector = self._make_collector()
         self._log = MetricLog(config.out if self.devices.main else None, config.tensorboard)
         self._alarm, self._watch = ConstantAlarm(), CollapseWatch(config.collapse)
 
@@ -211,10 +222,21 @@ class GRPO:
         """Who plays for the policy as it stands; every use of a policy for playing comes from here."""
         return PolicyAgent(self.policy, sampler) if self._engine is None else VLLMAgent(self._engine, sampler)
 
+    def _make_collector(self) -> Collector | RemoteRollouts:
+        """What plays the episodes of the training."""
+        config, played = self.config, self.mixture.factories
+        if config.cluster is None:
+            return Collector(played, self._make_agent(config.sampler), config.sampler.slots)
+        sampler = replace(config.sampler, slots=min(config.sampler.slots, config.prompts * config.group_size))
+        evaluated = {} if self._evaluated is None else self._evaluated.factories
+        return RemoteRollouts(self.policy, config.cluster, sampler, played, evaluated)
+
     def _push(self) -> None:
         """Have whoever plays use the policy's weights of now."""
         if self._engine is not None:
             self._engine.push(self.policy.weights())
+        if isinstance(self._collector, RemoteRollouts):
+            self._collector.push()
 
     def _jobs(self) -> list[Job]:
         """This step's episodes, or this process's share of the groups.
@@ -232,10 +254,21 @@ class GRPO:
             return {}
         began = time.perf_counter()
         self.policy.model.eval()
-        agent = self._make_agent(replace(config.sampler, temperature=0.0))
-        with self.policy.fresh_features():  # features left behind would differ from training's in their last bits
-            metrics = evaluate(self._evaluated, evaluation.n, agent, config.sampler.slots, self.devices)
+        play = self._collector.greedy if isinstance(self._collector, RemoteRollouts) else self._greedy
+        metrics = evaluate(self._evaluated, evaluation.n, play, self.devices)
         return {**metrics, "seconds_evaluation": time.perf_counter() - began}
+
+    def _greedy(self, jobs: Sequence[Job]) -> Iterator[Rollout]:
+        """Play jobs of the evaluation in this process."""
+        agent = self._make_agent(replace(self.config.sampler, temperature=0.0))
+        assert self._evaluated is not None
+        collector = Collector(self._evaluated.factories, agent, self.config.sampler.slots)
+        try:
+            with self.policy.fresh_features():  # features left behind would differ from training's in their last bits
+                yield from collector.collect(jobs)
+        finally:
+            collector.close()
+            agent.close()
 
     def _update(self, rollouts: Sequence[Rollout]) -> dict[str, float]:
         encoder = self.policy.encoder

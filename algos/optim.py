@@ -31,7 +31,10 @@ class OptimConfig:
     def __post_init__(self) -> None:
         """Check the ranges."""
         if self.lr < 0 or self.muon_lr < 0 or not 0 <= self.final <= 1 or not 0 <= self.warmup < 1:
-            raise UsageError(f"Rates must not be negative, `final` lies in [0, 1] and `warmup` in [0, 1): {self}.")
+            raise UsageError(
+                "Rates must not be negative, `final` lies in [0, 1] and `warmup` in [0, 1); given are "
+                f"lr={self.lr:g}, muon_lr={self.muon_lr:g}, final={self.final:g} and warmup={self.warmup:g}."
+            )
 
 
 class Optimiser:

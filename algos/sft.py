@@ -39,7 +39,8 @@ class SFTConfig:
     def __post_init__(self) -> None:
         """Check the ranges."""
         if min(self.steps, self.batch_size, self.max_tokens) < 1:
-            raise UsageError(f"steps, batch_size and max_tokens must be positive: {self}.")
+            given = f"{self.steps}, {self.batch_size} and {self.max_tokens}"
+            raise UsageError(f"steps, batch_size and max_tokens must be positive; they are {given}.")
 
 
 def tokenise(encoder: Encoder, messages: Sequence[Message], stop: Sequence[str] = ()) -> TokenTrace:

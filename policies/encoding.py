@@ -53,6 +53,7 @@ class Encoder:
     """
 
     def __init__(self, processor: Any, image_token: str, merge: int, template: str | None = None) -> None:
+        self._arguments = (processor, image_token, merge, template)
         self.tokenizer = processor.tokenizer
         self.image_token_id = int(self.tokenizer.convert_tokens_to_ids(image_token))
         self.merge = merge
@@ -62,6 +63,10 @@ class Encoder:
         self._grids: dict[str, Grid] = {}
         self._digests: dict[int, tuple[weakref.ref[Array], str]] = {}
         self._tokenise = lru_cache(maxsize=4096)(self._tokenise_text)
+
+    def __reduce__(self) -> tuple[type[Encoder], tuple[Any, ...]]:
+        """Copied and pickled without its caches."""
+        return type(self), self._arguments
 
     def prompt(self, messages: Sequence[Message]) -> Chunk:
         """Tokens before the first sampled one.

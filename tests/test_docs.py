@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from adagym.cli.ray_options import Ray
 from adagym.cli.train_grpo import GRPO, Engine, Evaluating, Objective, Sampling, Stopping
 from adagym.cli.train_options import Environment, Machine, Rates
 from adagym.cli.train_sft import SFT
@@ -45,7 +46,7 @@ def test_the_protocol_page_is_complete() -> None:
 
 
 def test_options_named_in_the_training_page_exist() -> None:
-    commands = (SFT, GRPO, Environment, Machine, Objective, Rates, Sampling, Engine, Evaluating, Stopping)
+    commands = (SFT, GRPO, Environment, Machine, Objective, Rates, Sampling, Engine, Ray, Evaluating, Stopping)
     options = {f"--{item.name.replace('_', '-')}" for command in commands for item in fields(command)}
     # The launchers' options are their own.
     page = re.sub(r"(accelerate launch|torchrun) [^`$\n]*", "", PAGES["training.md"])

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import tyro
 
+from adagym.cli.ray_options import Ray
 from adagym.errors import UsageError
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
     from adagym.agents.base import Agent
     from adagym.algos.benefit import TaskBenefit
+    from adagym.algos.cluster import Cluster
     from adagym.envs.base import ToolEnv
     from adagym.types import Task
 
@@ -49,13 +52,14 @@ class Benefit:
     resume: bool = False
     """Go on with the run in the folder: what is already played is kept."""
     n_envs: int | None = None
-    """How many episodes run at a time. Default: what suits the agent."""
+    """How many episodes run at a time; with --ray, of each worker. Default: what suits the agent."""
     dialect: str = "adareasoner"
     """How calls and answers are written; `adagym list dialects` shows them."""
     prompt: str = "full"
     """full explains tools with their schemas, brief in a line each."""
     max_turns: int = 10
     """An episode is cut after so many turns without an answer."""
+    ray: Ray = field(default_factory=Ray)
 
     def run(self) -> int:
         """Play, compare, print the summary."""
@@ -65,17 +69,14 @@ class Benefit:
         from adagym.algos.benefit import summarise, write_benefits
         from adagym.evals.figures import versions, write_json
         from adagym.evals.run_folder import CONFIG, check_folder
-        from adagym.evals.spec import make_agent
 
+        cluster = self.ray.cluster()
         tasks, envs, asked = self._prepare()
         check_folder(self.out, asked, ROLLOUTS, self.resume)
-        agent = make_agent(self.agent)
         console = Console()
-        try:
+        with self._player(cluster) as player:
             write_json(self.out / CONFIG, asked)
-            benefits = self._measure(tasks, envs, agent, console)
-        finally:
-            agent.close()
+            benefits = self._measure(tasks, envs, player, cluster, console)
         write_benefits(self.out / BENEFITS, benefits)
         episodes = sum(item.n_with + item.n_without for item in benefits)
         summary = {**summarise(benefits), "episodes": episodes, "missing": 2 * self.k * len(tasks) - episodes}
@@ -116,8 +117,27 @@ class Benefit:
         asked = {"env": self.env, "family": env_class.family, "tasks": spec, "n": n, "agent": self.agent}
         return tasks, envs, {**asked, "k": self.k, "seed": self.seed, "env_kwargs": kwargs}
 
+    @contextmanager
+    def _player(self, cluster: Cluster | None) -> Iterator[Agent | Callable[[], Agent]]:
+        """The agent, or what makes one on a worker."""
+        from adagym.evals.spec import make_agent
+
+        if cluster is not None:
+            yield functools.partial(make_agent, self.agent)
+            return
+        agent = make_agent(self.agent)
+        try:
+            yield agent
+        finally:
+            agent.close()
+
     def _measure(
-        self, tasks: Sequence[Task], envs: Mapping[str, Callable[[], ToolEnv]], agent: Agent, console: Console
+        self,
+        tasks: Sequence[Task],
+        envs: Mapping[str, Callable[[], ToolEnv]],
+        player: Agent | Callable[[], Agent],
+        cluster: Cluster | None,
+        console: Console,
     ) -> list[TaskBenefit]:
         """Play with a progress bar that shows the running means."""
         from adagym.algos.benefit import Attempt, measure
@@ -133,7 +153,17 @@ class Benefit:
                 advance(", ".join(f"{total / count:.1%} {name}" for name, (total, count) in sums.items() if count))
 
             log = self.out / ROLLOUTS
-            return measure(envs, tasks, agent, log, k=self.k, seed=self.seed, n_envs=self.n_envs, on_attempt=show)
+            return measure(
+                envs,
+                tasks,
+                player,
+                log,
+                k=self.k,
+                seed=self.seed,
+                n_envs=self.n_envs,
+                cluster=cluster,
+                on_attempt=show,
+            )
 
 
 def _text(name: str, value: float | None) -> str:

@@ -11,6 +11,7 @@ it; 130 interrupted.
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Sequence
 from typing import Protocol
@@ -60,6 +61,20 @@ FAILED = 1
 INTERRUPTED = 130
 USAGE = 2
 
+UNUSABLE = (
+    errno.ENOENT,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EEXIST,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.ENAMETOOLONG,
+)
+"""What the system says of a file or folder that its owner can mend, where no command has said it in better words."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line.
@@ -79,6 +94,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except InfraError as error:
         _complain(error)
         return FAILED
+    except OSError as error:
+        if error.errno not in UNUSABLE:
+            raise
+        place = "A file" if error.filename is None else f"`{error.filename}`"
+        _complain(UsageError(f"{place} cannot be read or written: {error.strerror}. Give another file or folder."))
+        return USAGE
     except KeyboardInterrupt:
         return INTERRUPTED
 

@@ -60,6 +60,10 @@ class Demo:
         if min(self.n, self.demonstrations, self.sft_steps, self.grpo_steps, self.threads) < 1 or self.seed < 0:
             raise UsageError("n, demonstrations, sft_steps, grpo_steps and threads are at least 1, seed at least 0.")
         torch = require("torch", "train")
+        from adagym.evals.run_folder import check_place
+
+        for place in filter(None, (self.out, self.json)):
+            check_place(place)
         from rich.console import Console
 
         from adagym.evals.figures import publish, usable_cores

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import tyro
 
+from adagym.cli.ray_options import Ray
 from adagym.errors import UsageError
 
 if TYPE_CHECKING:
+    from adagym.algos.cluster import Cluster
     from adagym.envs.base import ToolEnv
     from adagym.evals.budget import Budget
     from adagym.evals.runner import EvalConfig
@@ -51,13 +53,7 @@ class Eval:
     retries: int = 2
     """Play an episode that infrastructure voided so often again before it counts as an infrastructure failure."""
     n_envs: int | None = None
-    """How many episodes run at a time. Default: what suits the agent."""
-    ray: str | None = None
-    """Play on a Ray cluster: HOST:6379, auto, or local; each worker has an agent of its own. Not with --suite."""
-    ray_workers: int | None = None
-    """How many workers, of one CPU each. Default: one per CPU of the cluster."""
-    ray_gpus: float = 0.0
-    """GPUs of each worker."""
+    """How many episodes run at a time; with --ray, of each worker. Default: what suits the agent."""
     protocol: str | None = None
     """Set the next six options as a paper does: adareasoner, adatooler-v or direct; those given change it."""
     dialect: str | None = None
@@ -87,6 +83,7 @@ class Eval:
     """Price of a million tokens of replies."""
     judge: str | None = None
     """Judge the answers that no rule settles: openai:MODEL@URL; `adagym judge` has more options."""
+    ray: Ray = field(default_factory=Ray)
 
     def run(self) -> int:
         """Evaluate with a progress bar and print the summary."""
@@ -94,10 +91,9 @@ class Eval:
             from adagym.evals.judges.config import JudgeConfig
 
             JudgeConfig(self.judge)  # a mistake shows before anything is played
-        if self.ray is None and (self.ray_workers is not None or self.ray_gpus):
-            raise UsageError("--ray-workers and --ray-gpus belong to --ray ADDRESS.")
+        cluster = self.ray.cluster()
         if self.suite is not None:
-            if self.ray is not None:
+            if cluster is not None:
                 raise UsageError("A suite is played on one machine; play its benchmarks one by one with --ray.")
             from adagym.cli.suite import run_suite
 
@@ -106,19 +102,17 @@ class Eval:
             raise UsageError("Give an environment id (`adagym list envs`), or a suite with --suite.")
         if self.data is not None:
             raise UsageError("--data is for --suite; name one benchmark's folder with --tasks, such as vsp:DIR.")
-        return self._one()
+        return self._one(cluster)
 
-    def _one(self) -> int:
+    def _one(self, cluster: Cluster | None) -> int:
         from rich.console import Console
         from rich.table import Table
 
-        from adagym.algos.cluster import Cluster
         from adagym.cli.tally import Tally, judge_run, say, tell_stop
         from adagym.evals.runner import evaluate
         from adagym.evals.table import rows
 
         config, console = self.config(), Console()
-        cluster = None if self.ray is None else Cluster(self.ray, self.ray_workers, self.ray_gpus)
         with Tally(console) as tally:
             summary = evaluate(
                 config,

@@ -71,6 +71,7 @@ class Play:
         from adagym.play.company import Companion
         from adagym.play.saving import save_episode
 
+        self._check()
         console = Console()
         session = self._session()
         rival = None
@@ -85,6 +86,18 @@ class Play:
             told = save_episode(trajectory, self.out)
             console.print(told, markup=False, highlight=False, soft_wrap=True)
         return 0
+
+    def _check(self) -> None:
+        """Find mistakes before the game that would lose it afterwards."""
+        from adagym.cli.train_options import check_seed
+        from adagym.evals.run_folder import check_place
+
+        if self.seed is not None:
+            check_seed(self.seed)
+        if self.out is not None:
+            if self.out.is_dir():
+                raise UsageError(f"{self.out} is a folder; name a file for the episode, such as {self.out}/mine.jsonl.")
+            check_place(self.out)
 
     def _session(self) -> Session:
         from adagym.cli.sources import env_class, tools_argument

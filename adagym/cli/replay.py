@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import tyro
 
+from adagym.errors import UsageError
+
 if TYPE_CHECKING:
     from adagym.divergence import Divergence
     from adagym.types import Trajectory
@@ -62,6 +64,8 @@ def _compare(file: Path, tools: str | None) -> int:
         found = first_divergence(record_of(trajectory), record_of(_again(trajectory, tools)))
         if found:
             report.add(position, trajectory.task.id, found)
+    if not played + void:
+        raise _nothing(file)
     report.print()
     print(f"{played} replayed, {played - report.count} identical, {report.count} different, {void} void.")
     return int(report.count > 0)
@@ -95,6 +99,8 @@ def _compare_runs(file: Path, other: Path) -> int:
         found = first_divergence(left, right)
         if found:
             report.add(position, left["task"]["id"], found)
+    if not paired + alone + unmatched:
+        raise _nothing(file)
     report.print()
     same = paired - report.count
     print(
@@ -130,7 +136,6 @@ class _Report:
 
 
 def _show(file: Path, wanted: int) -> int:
-    from adagym.errors import UsageError
     from adagym.store import read_trajectories
 
     count = 0
@@ -139,7 +144,13 @@ def _show(file: Path, wanted: int) -> int:
             _print_transcript(trajectory)
             return 0
         count = position + 1
+    if not count:
+        raise _nothing(file)
     raise UsageError(f"{file} holds {count} episodes; --show takes a number from 0 to {count - 1}, not {wanted}.")
+
+
+def _nothing(file: Path) -> UsageError:
+    return UsageError(f"{file} holds no episode; give a file of saved episodes, or the folder of a run.")
 
 
 def _print_transcript(trajectory: Trajectory) -> None:

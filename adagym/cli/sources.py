@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import json
 from collections.abc import Mapping, Sequence
@@ -9,7 +10,7 @@ from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from adagym.errors import UsageError
+from adagym.errors import UnknownName, UsageError
 
 if TYPE_CHECKING:
     from adagym.algos.mixture import Source
@@ -37,9 +38,23 @@ def env_class(env: str) -> type[ToolEnv]:
 
 
 def tools_argument(text: str) -> str | list[str]:
-    """What an environment takes as ``tools`` for what was typed: names joined by commas, ``none``, or a backend."""
+    """What an environment takes as ``tools`` for what was typed: names joined by commas, ``none``, or a backend.
+
+    Raises:
+        UnknownName: It is one word that names neither.
+    """
+    from adagym.tools import TOOLS
+    from adagym.tools.backends import BACKENDS
     from adagym.tools.backends.offer import is_backend
 
+    if not is_backend(text) and text not in TOOLS and "," not in text and text != "none":
+        scheme = text.partition("#")[0].partition(":")[0]
+        near = difflib.get_close_matches(scheme, [*TOOLS.names(), *BACKENDS.names()], n=1)
+        hint = f" Did you mean `{near[0]}`?" if near else ""
+        raise UnknownName(
+            f"There is no tool `{scheme}`, nor a tool backend of that name.{hint} Tools: {', '.join(TOOLS.names())}. "
+            f"Backends: {', '.join(BACKENDS.names())}."
+        )
     return text if is_backend(text) else [] if text == "none" else text.split(",")
 
 

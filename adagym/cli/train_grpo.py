@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
+from adagym.cli.ray_options import Ray
 from adagym.cli.sources import evaluation_sources, one_source, plain, read_sources
 from adagym.cli.train_options import (
     Environment,
@@ -143,6 +144,7 @@ class GRPO:
     environment: Environment = field(default_factory=Environment)
     sampling: Sampling = field(default_factory=Sampling)
     engine: Engine = field(default_factory=Engine)
+    ray: Ray = field(default_factory=Ray)
     objective: Objective = field(default_factory=Objective)
     evaluating: Evaluating = field(default_factory=Evaluating)
     stopping: Stopping = field(default_factory=Stopping)
@@ -199,7 +201,7 @@ class GRPO:
     def _asked(self, sources: Sequence[Source]) -> dict[str, Any]:
         """What config.json keeps: all that decides the result, and nothing about this attempt or machine."""
         options = asdict(self)
-        del options["out"], options["resume"], options["machine"]["threads"]
+        del options["out"], options["resume"], options["machine"]["threads"], options["ray"]
         # What the file says now, so that a changed file is another run.
         return {**options, "sources": plain(sources)}
 
@@ -243,6 +245,7 @@ class GRPO:
             sampler=SamplerConfig(**asdict(self.sampling)),
             rollout=self.engine.rollout,
             vllm=VLLMConfig(memory=self.engine.vllm_memory),
+            cluster=self.ray.cluster(),
             loss=self._loss(),
             mask_truncated=self.objective.mask_truncated,
             evaluation=evaluation,

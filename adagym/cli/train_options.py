@@ -102,7 +102,7 @@ def load_policy(model: str, machine: Machine) -> HFPolicy:
         if machine.threads is not None:
             torch.set_num_threads(machine.threads)
     except (RuntimeError, AssertionError) as error:  # torch says both of what this machine does not have
-        raise UsageError(f"The model cannot run with {machine}: {error}") from None
+        raise UsageError(f"The model cannot run on {_where(machine)}: {error}") from None
     config = PolicyConfig(
         freeze_vision=not machine.train_vision,
         dtype=machine.dtype,
@@ -116,6 +116,11 @@ def load_policy(model: str, machine: Machine) -> HFPolicy:
     if not folder.is_dir():
         raise UsageError(f"There is no model folder `{folder}`; give `tiny`, `tiny:DIR` or a folder.")
     return HFPolicy.from_pretrained(folder, config)
+
+
+def _where(machine: Machine) -> str:
+    threads = "" if machine.threads is None else f" with {machine.threads} threads"
+    return f"the device `{machine.device}`{threads}"
 
 
 def save_model(policy: HFPolicy, out: Path) -> None:
