@@ -96,6 +96,8 @@ class ToolEnv(gym.Env[Observation, str]):
         check_arguments(max_turns, prompt, tool_images, render_mode, self.metadata["render_modes"])
         source = self.default_tasks if tasks is None else tasks
         self.tasks: Sequence[Task] = load_tasks(source, self.family) if isinstance(source, str) else source
+        if not (hasattr(self.tasks, "__len__") and hasattr(self.tasks, "__getitem__")):
+            raise UsageError(f"tasks={source!r:.200} is neither the text of a task source nor a sequence of tasks.")
         if not len(self.tasks):
             raise UsageError(f"The task source {source!r:.200} holds no tasks; give a source with at least one.")
         self.render_mode = render_mode
@@ -320,10 +322,7 @@ class ToolEnv(gym.Env[Observation, str]):
     def _accepts(self, call: ToolCall) -> bool:
         if self._episode is None:
             return False
-        try:
-            check = self._executor.run(call, self._episode.images, self._episode.video).check
-        except InfraError:
-            return True  # the call was fit to reach the tool; sampling voids no episode
+        check = self._executor.check(call, self._episode.images, self._episode.video)
         return set(check.valid) == set(check.given)
 
     def _respond(self, episode: Episode, parsed: ParsedAction) -> tuple[ToolResult | None, Observation]:

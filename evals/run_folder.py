@@ -37,6 +37,7 @@ def check_folder(out: Path, config: Mapping[str, Any], results: str, resume: boo
     """
     if out.exists() and not out.is_dir():
         raise UsageError(f"{out} is a file; give a folder for the run.")
+    check_place(out)
     path = out / CONFIG
     if not path.is_file():
         if (out / results).exists():
@@ -51,6 +52,19 @@ def check_folder(out: Path, config: Mapping[str, Any], results: str, resume: boo
     if differing:
         changes = "; ".join(f"{key} was {saved.get(key)!r}, now {asked.get(key)!r}" for key in differing)
         raise UsageError(f"{out} holds another run ({changes}); repeat its arguments, or choose another folder.")
+
+
+def check_place(out: Path) -> None:
+    """Check that a file or folder can be written or made, before the work is done that goes there.
+
+    Raises:
+        UsageError: It cannot, as far as can be told without trying.
+    """
+    there = next(place for place in (out, *out.absolute().parents) if place.exists())
+    if there != out and not there.is_dir():
+        raise UsageError(f"{out} cannot be made, because {there} is a file; choose another place.")
+    if not os.access(there, os.W_OK):
+        raise UsageError(f"{there} cannot be written to; choose another place, or change its permissions.")
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -116,6 +116,8 @@ def evaluate(
     """
     if config.repeats < 1 or retries < 0:
         raise UsageError(f"Repeats are at least 1 and retries at least 0, not {config.repeats} and {retries}.")
+    if config.seed < 0:
+        raise UsageError(f"The seed is {config.seed}; it must not be negative.")
     env_class = cast("type[ToolEnv]", ENVS.load(config.env))
     tasks = _tasks(env_class, config)
 

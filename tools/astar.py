@@ -7,6 +7,7 @@ be reached is a failure and not an empty path.
 from __future__ import annotations
 
 import heapq
+from collections.abc import Sequence
 
 from adagym.errors import ErrorCode, ToolError
 from adagym.tools.base import Tool, ToolOutput
@@ -41,6 +42,21 @@ def astar(
         cell_size: Pixels per cell side; measured on the image if left out.
         image: The image of the map, whose size bounds the grid.
     """
+    search = _plan(start, goal, obstacles, cell_size, image)
+    path = _search(*search)
+    if path is None:
+        raise ToolError("There is no path from start to goal around the obstacles.", ErrorCode.TOOL_RUN_FAILED)
+    return ToolOutput({"path": ",".join(path)})
+
+
+def _plan(
+    start: Point, goal: Point, obstacles: Sequence[Point], cell_size: int | None, image: Array
+) -> tuple[Cell, Cell, set[Cell], int, int]:
+    """What is searched: from which cell to which, around which, and the columns and rows of the grid.
+
+    Raises:
+        ToolError: An argument cannot be used.
+    """
     size = cell_size_of(image, cell_size, "cell_size")
     height, width = image.shape[:2]
     cols, rows = max(1, width // size), max(1, height // size)
@@ -55,10 +71,7 @@ def astar(
     for name, cell in cells.items():
         if cell in blocked:
             raise ToolError(f"The {name} is one of the obstacles.", ErrorCode.INVALID_PARAMETERS, name)
-    path = _search(cells["start"], cells["goal"], blocked, cols, rows)
-    if path is None:
-        raise ToolError("There is no path from start to goal around the obstacles.", ErrorCode.TOOL_RUN_FAILED)
-    return ToolOutput({"path": ",".join(path)})
+    return cells["start"], cells["goal"], blocked, cols, rows
 
 
 def cell_size_of(image: Array, given: int | None, parameter: str) -> int:
@@ -135,4 +148,4 @@ def _distance(cell: Cell, goal: Cell) -> int:
     return abs(cell[0] - goal[0]) + abs(cell[1] - goal[1])
 
 
-ASTAR = Tool.of(astar, "AStar")
+ASTAR = Tool.of(astar, "AStar", check=_plan)

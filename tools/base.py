@@ -55,6 +55,9 @@ class Tool:
     """Whether AdaReasoner ran it as a server (its released reward scored those by another rule)."""
     slow: bool = False
     """Whether a call may take so long that what came of it is worth remembering."""
+    check: Callable[..., object] | None = None
+    """Takes what the function takes and raises the ToolError that the function would raise for values that cannot be
+    used, without doing its work. None: values that can be read can be used."""
 
     @property
     def spec(self) -> ToolSpec:
@@ -77,6 +80,7 @@ class Tool:
         *,
         online: bool = False,
         slow: bool = False,
+        check: Callable[..., object] | None = None,
         aliases: Mapping[str, tuple[str, ...]] | None = None,
     ) -> Tool:
         """Derive a tool from a function's signature and Google-style docstring.
@@ -86,6 +90,7 @@ class Tool:
             name: What models call it.
             online: See the field.
             slow: See the field.
+            check: See the field.
             aliases: Parameter to other names of it, which are understood and which no schema tells.
 
         Raises:
@@ -109,7 +114,7 @@ class Tool:
             default = None if required else parameter.default
             others = (aliases or {}).get(parameter.name, ())
             parameters.append(Parameter(parameter.name, kind, arguments[parameter.name], required, default, others))
-        return cls(name, description, tuple(parameters), function, online, slow)
+        return cls(name, description, tuple(parameters), function, online, slow, check)
 
 
 def _kind(hint: Any) -> Kind | None:

@@ -24,6 +24,18 @@ def cut(image: Array, box: Box, parameter: str, given: str | None = None) -> Arr
         The part. It shares no memory with the picture, which a view would keep.
 
     Raises:
+        ToolError: See :func:`check_cut`.
+    """
+    check_cut(image, box, parameter, given)
+    x1, y1, x2, y2 = box
+    part: Array = image[y1:y2, x1:x2].copy()
+    return part
+
+
+def check_cut(image: Array, box: Box, parameter: str, given: str | None = None) -> None:
+    """Refuse a box that :func:`cut` cannot copy; the arguments are the same.
+
+    Raises:
         ToolError: The box cannot be used (see :func:`check_box`), or is too thin.
     """
     check_box(box, image, parameter, given)
@@ -35,8 +47,6 @@ def cut(image: Array, box: Box, parameter: str, given: str | None = None) -> Arr
             "as long as the other.",
             parameter,
         )
-    part: Array = image[y1:y2, x1:x2].copy()
-    return part
 
 
 def check_box(box: Box, image: Array, parameter: str, given: str | None = None) -> None:

@@ -7,8 +7,9 @@ Like the original it understands ``bbox`` too, which its models write now and th
 from __future__ import annotations
 
 from adagym.tools.base import Tool, ToolOutput
-from adagym.tools.boxes import cut
-from adagym.tools.values import BoxArg, ImageArg
+from adagym.tools.boxes import check_cut, cut
+from adagym.tools.values import Box, BoxArg, ImageArg
+from adagym.types import Array
 
 
 def crop(image: ImageArg, coordinates: BoxArg) -> ToolOutput:
@@ -23,4 +24,8 @@ def crop(image: ImageArg, coordinates: BoxArg) -> ToolOutput:
     return ToolOutput({"size": size}, (part,), "Image cropped successfully using absolute coordinates.")
 
 
-CROP = Tool.of(crop, "Crop", online=True, aliases={"coordinates": ("bbox",)})
+def _check(image: Array, coordinates: Box) -> None:
+    check_cut(image, coordinates, "coordinates")
+
+
+CROP = Tool.of(crop, "Crop", online=True, check=_check, aliases={"coordinates": ("bbox",)})

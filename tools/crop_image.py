@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import cast
 
 from adagym.tools.base import Tool, ToolOutput
-from adagym.tools.boxes import cut
+from adagym.tools.boxes import check_cut, cut
 from adagym.tools.frames import PictureArg, RegionArg
 from adagym.tools.values import Box
 
@@ -26,4 +26,8 @@ def crop_image(bbox_2d: RegionArg, target_image: PictureArg) -> ToolOutput:
     return ToolOutput({"size": [part.shape[1], part.shape[0]]}, (part,), "The part inside the box is a new image.")
 
 
-CROP_IMAGE = Tool.of(crop_image, "crop_image")
+def _check(bbox_2d: RegionArg, target_image: PictureArg) -> None:
+    check_cut(target_image, cast(Box, bbox_2d.pixels(target_image)), "bbox_2d", str(bbox_2d))
+
+
+CROP_IMAGE = Tool.of(crop_image, "crop_image", check=_check)

@@ -38,6 +38,25 @@ def draw_2d_path(
         line_width: Pixels.
         line_color: red, green, blue, yellow, magenta or cyan.
     """
+    points = _points(image, start_point, directions, step, pixel_coordinate, line_width, line_color)
+    picture = draw_arrows(image, points, COLOURS[line_color], line_width)
+    return ToolOutput(stops(points), (picture,), "Path drawn successfully")
+
+
+def _points(
+    image: Array,
+    start_point: Point,
+    directions: str,
+    step: int | None,
+    pixel_coordinate: bool,
+    line_width: int,
+    line_color: str,
+) -> list[Point]:
+    """Where the path goes.
+
+    Raises:
+        ToolError: An argument cannot be used.
+    """
     moves = read_moves(directions)
     size = cell_size_of(image, step, "step")
     if line_color not in COLOURS:
@@ -45,9 +64,7 @@ def draw_2d_path(
     if not 1 <= line_width <= 32:
         raise invalid(f"`line_width` must be 1 to 32 pixels, not {line_width}.", "line_width")
     x, y = start_point if pixel_coordinate else tuple((value - 1) * size + size // 2 for value in start_point)
-    points = walk(image, (x, y), moves, size)
-    picture = draw_arrows(image, points, COLOURS[line_color], line_width)
-    return ToolOutput(stops(points), (picture,), "Path drawn successfully")
+    return walk(image, (x, y), moves, size)
 
 
 def walk(image: Array, start: Point, moves: str, size: int) -> list[Point]:
@@ -93,4 +110,4 @@ def read_moves(directions: str) -> str:
     return re.sub(r"[\s,]", "", text)
 
 
-DRAW_2D_PATH = Tool.of(draw_2d_path, "Draw2DPath")
+DRAW_2D_PATH = Tool.of(draw_2d_path, "Draw2DPath", check=_points)

@@ -66,6 +66,21 @@ class Executor:
             result = ToolResult(tool.name, "failed", failure.message, failure.code, check=check)
         return replace(result, seconds=time.perf_counter() - began)
 
+    def check(self, call: ToolCall, images: Mapping[str, Array], video: ShownVideo | None = None) -> CallCheck:
+        """See :meth:`adagym.tools.backends.base.Runner.check`."""
+        tool = self._tools.get(call.name)
+        if tool is None:
+            return _checked(None, call, ())
+        call = ToolCall(call.name, tool.named(call.arguments))
+        arguments, valid, failure = _read_arguments(tool, call.arguments, Media(images, video))
+        check = _checked(tool, call, valid)
+        if failure is None and tool.check is not None:
+            try:
+                tool.check(**arguments)
+            except ToolError as error:
+                return _blamed(check, error)
+        return check
+
     def cancel(self) -> None:
         """See :meth:`adagym.tools.backends.base.Runner.cancel`: what runs in a thread of ours cannot be ended."""
 
@@ -87,9 +102,7 @@ class Executor:
         try:
             output = self.perform(tool, arguments)
         except ToolError as error:
-            if error.parameter is not None:
-                check = replace(check, valid=tuple(name for name in check.valid if name != error.parameter))
-            return ToolResult(tool.name, "failed", str(error), error.code, check=check)
+            return ToolResult(tool.name, "failed", str(error), error.code, check=_blamed(check, error))
         except (InfraError, UsageError):  # of a usage error: every call would fail, until a person has read it
             raise
         except Exception as error:  # anything else is a bug of the tool, never the model's doing
@@ -146,6 +159,11 @@ def _read_default(parameter: Parameter, media: Media) -> Any:
     # An image's default is a name, which has to be looked up like a given one.
     is_name = isinstance(parameter.default, str) and parameter.default.startswith("img_")
     return parameter.kind.read(parameter.default, media) if is_name else parameter.default
+
+
+def _blamed(check: CallCheck, error: ToolError) -> CallCheck:
+    """Without the parameter that the tool refused, if it was one alone."""
+    return replace(check, valid=tuple(name for name in check.valid if name != error.parameter))
 
 
 def _checked(tool: Tool | None, call: ToolCall, valid: tuple[str, ...]) -> CallCheck:

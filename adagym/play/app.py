@@ -47,17 +47,17 @@ class PlayApp(App[Trajectory]):
     TITLE = "adagym play"
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
-        # Priority, because a text area has uses of its own for some of these keys.
-        Binding("f1", "help", "Help", priority=True),
-        Binding("f2", "pick", "Pick", priority=True),
-        Binding("f3", "hint", "Hint", priority=True),
-        Binding("f4", "send", "Send", show=False, priority=True),
-        Binding("f5", "undo", "Undo", priority=True),
-        Binding("f6", "redo", "Redo", priority=True),
-        Binding("f7", "turns", "Turns", priority=True),
-        Binding("f8", "save", "Save", priority=True),
-        Binding("f9", "rival", "Other", priority=True),
-        Binding("f10", "leave", "Quit", priority=True),
+        # Priority, because a text area has uses of its own for some of these keys. The help page shows the tooltips.
+        Binding("f1", "help", "Help", priority=True, tooltip="this page"),
+        Binding("f2", "pick", "Pick", priority=True, tooltip="pick on the picture"),
+        Binding("f3", "hint", "Hint", priority=True, tooltip="hint: fills in the form"),
+        Binding("f4", "send", "Send", show=False, priority=True, tooltip="send what is filled in"),
+        Binding("f5", "undo", "Undo", priority=True, tooltip="undo"),
+        Binding("f6", "redo", "Redo", priority=True, tooltip="redo, or the next saved turn"),
+        Binding("f7", "turns", "Turns", priority=True, tooltip="turns: go to any, and branch"),
+        Binding("f8", "save", "Save", priority=True, tooltip="save the episode"),
+        Binding("f9", "rival", "Other", priority=True, tooltip="the other player's episode"),
+        Binding("f10", "leave", "Quit", priority=True, tooltip="quit"),
         Binding("ctrl+q", "leave", "Quit", show=False, priority=True),
         Binding("left_square_bracket", "turn_page(-1)", "Previous picture", show=False),
         Binding("right_square_bracket", "turn_page(1)", "Next picture", show=False),
@@ -105,8 +105,10 @@ class PlayApp(App[Trajectory]):
         self.query_one(ActionForm).focus_fields()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Offer only what can be done in this game."""
-        return not (action == "rival" and self._rival is None)
+        """Offer only what can be done in this game, and nothing of it under a page."""
+        if action == "rival" and self._rival is None:
+            return False
+        return True if len(self.screen_stack) == 1 else None
 
     @on(ActionForm.Sent)
     def _act(self, event: ActionForm.Sent) -> None:
@@ -216,11 +218,8 @@ class PlayApp(App[Trajectory]):
             self.push_screen(EpisodeSheet(title, self._rival.trajectory.messages, self._mode))
 
     def action_leave(self) -> None:
-        """Close a page, or else the game."""
-        if len(self.screen_stack) > 1:
-            self.pop_screen()
-        else:
-            self.exit(self.session.here.trajectory)
+        """End the game."""
+        self.exit(self.session.here.trajectory)
 
     def action_turn_page(self, direction: int) -> None:
         """Look at the picture before or after."""

@@ -121,13 +121,12 @@ class PictureView(Widget, can_focus=True):
         """Fill the new room."""
         self.redraw()
 
-    def on_focus(self) -> None:
-        """Show the crosshair."""
-        self.redraw()
-
-    def on_blur(self) -> None:
-        """Hide the crosshair."""
-        self.corner = None
+    def watch_has_focus(self, has_focus: bool) -> None:
+        """Show the crosshair, or hide it."""
+        # Not on the events of focus, which come before it changes: a surface is drawn at once.
+        super().watch_has_focus(has_focus)
+        if not has_focus:
+            self.corner = None
         self.redraw()
 
     def action_move(self, across: int, down: int) -> None:

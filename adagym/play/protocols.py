@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import select
 import sys
 from typing import Literal
 
@@ -27,11 +29,41 @@ def pick_mode(choice: Choice) -> Mode:
         return choice
     if choice == "none" or is_colourless():
         return "grey"
-    if not (sys.__stdout__ is not None and sys.__stdout__.isatty()):
+    if sys.__stdin__ is None or sys.__stdout__ is None or not sys.__stdout__.isatty():
         return "blocks"
     renderable = require("textual_image.renderable", "play")
     known: dict[object, Mode] = {renderable.TGPImage: "kitty", renderable.SixelImage: "sixel"}
-    return known.get(renderable.Image, "blocks")
+    mode = known.get(renderable.Image, "blocks")
+    if mode == "kitty" and not draws_placeholders(sys.__stdin__.fileno(), sys.__stdout__.fileno()):
+        return "blocks"
+    return mode
+
+
+def draws_placeholders(reads: int, writes: int, seconds: float = 0.5) -> bool:
+    """Whether a terminal that knows kitty's protocol puts pictures where characters stand for them, as the app needs.
+
+    kitty does from 0.28 on; before, it shows the characters. It is asked about a picture with the key ``U``, which is
+    that feature and which older ones refuse, and then for its attributes, which every terminal tells: no answer to the
+    first question is an answer.
+
+    Args:
+        reads: Descriptor of the terminal that its answers come from.
+        writes: Descriptor that it is asked through.
+        seconds: How long it may take for each part of an answer.
+    """
+    import termios  # where there is none, no terminal knows the protocol
+    import tty
+
+    before = termios.tcgetattr(reads)
+    answer = b""
+    try:
+        tty.setcbreak(reads)
+        os.write(writes, b"\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24,U=1;AAAA\x1b\\\x1b[c")
+        while not re.search(rb"\x1b\[\?[\d;]*c", answer) and select.select([reads], [], [], seconds)[0]:
+            answer += os.read(reads, 1024)
+    finally:
+        termios.tcsetattr(reads, termios.TCSANOW, before)
+    return b"\x1b_Gi=31;OK" in answer
 
 
 def is_colourless() -> bool:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import ClassVar
 
-from textual.app import ComposeResult
+from textual.app import App, ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen
@@ -22,11 +23,7 @@ HELP = """\
 Choose what to do in the list, fill in the fields, press Enter.
 Tab and Shift+Tab go round. The right arrow takes a completion.
 
-F1  this page                  F6  redo, or the next saved turn
-F2  pick on the picture        F7  turns: go to any, and branch
-F3  hint: fills in the form    F8  save the episode
-F4  send what is filled in     F9  the other player's episode
-F5  undo                       F10 quit
+{keys}
 
 On the picture (F2, or click it)
   arrows       move by a cell      shift+arrows, hjkl  by a pixel
@@ -45,30 +42,42 @@ if it ended now. Nothing is lost by undoing: F7 keeps every branch.
 class Sheet(ModalScreen[str | None]):
     """A page over the game; Escape closes it."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [("escape", "close", "Close"), ("f10", "close", "Close")]
+    # What opens a page closes it too.
+    BINDINGS: ClassVar[list[BindingType]] = [("escape,f1,f7,f8,f9,f10,ctrl+q", "close", "Close")]
 
     def action_close(self) -> None:
         """Go back to the game."""
         self.dismiss(None)
 
+    def on_unmount(self) -> None:
+        """Draw what is beside the picture once more."""
+        # Where the whole screen is drawn, textual-image's sixel surface leaves the cursor a row too low, and what is
+        # right of its last row is not written.
+        self.app.call_after_refresh(self.app.query_one("#right").refresh)
+
 
 class HelpSheet(Sheet):
     """The keys."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [("f1,enter", "close", "Close")]
+    BINDINGS: ClassVar[list[BindingType]] = [("enter", "close", "Close")]
 
     def compose(self) -> ComposeResult:
         """The page."""
         with Vertical(classes="sheet", id="help") as sheet:
             sheet.border_title, sheet.border_subtitle = "Help", "Escape closes"
             with VerticalScroll():
-                yield Static(HELP, markup=False)
+                yield Static(HELP.format(keys=_keys(self.app)), markup=False)
+
+
+def _keys(app: App[object]) -> str:
+    """The function keys of the game in two columns, each with what it does."""
+    told = [f"{key.key.upper():<4}{key.tooltip}" for _, key in app._bindings if key.tooltip]
+    half = (len(told) + 1) // 2
+    return "\n".join(f"{left:<31}{right}" for left, right in zip_longest(told[:half], told[half:], fillvalue=""))
 
 
 class TurnsSheet(Sheet):
     """Every turn that was tried; the chosen one's number is the result."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [("f7", "close", "Close")]
 
     def __init__(self, session: Session) -> None:
         super().__init__()
@@ -129,8 +138,6 @@ class FileSheet(Sheet):
 
 class EpisodeSheet(Sheet):
     """The transcript of another player."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [("f9", "close", "Close")]
 
     def __init__(self, title: str, messages: Sequence[Message], mode: Mode) -> None:
         super().__init__()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import os
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from adagym.errors import UsageError
+from adagym.errors import UnknownName, UsageError
 from adagym.registry import Registry
 from adagym.types import Task
 
@@ -128,6 +129,11 @@ def load_tasks(spec: str, family: str, **options: Any) -> Sequence[Task]:
         DataError: A folder or file is.
     """
     name, _, rest = spec.partition(":")
+    if name not in SOURCES and os.path.exists(spec):
+        raise UnknownName(
+            f"`{spec}` is a path; write the name of what reads it before it, for example vsp:{spec}. Registered: "
+            f"{', '.join(SOURCES.names())}."
+        )
     factory = SOURCES.load(name)
     parameters = inspect.signature(factory).parameters
     known = [key for key in parameters if key != "family"]

@@ -72,7 +72,8 @@ def _find(folder: Path, part: str) -> Path:
         maps = folder / below / part / "maps"
         if maps.is_dir():
             return maps
-    state = "has no" if folder.is_dir() else "does not exist, so it has no"
+    absent = "is a file, so it has no" if folder.exists() else "does not exist, so it has no"
+    state = "has no" if folder.is_dir() else absent
     raise DataError(
         f"`{folder}` {state} {part}/maps. Give the `maze` folder of github.com/UCSB-NLP-Chang/Visual-Spatial-Planning."
     )

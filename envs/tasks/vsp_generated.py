@@ -75,12 +75,17 @@ class VSPGenerated(LazyTasks):
             chosen = SIDES[split] if sides is None else tuple(int(s) for s in _listed(sides))
             self._options = _Options(chosen, split, int(seed), _range(density), int(cell), skin, float(told))
             self._n = int(n)
-        except (TypeError, ValueError) as error:
-            raise UsageError(f"An option of `vsp-generated` is not a number, or `sides` not a list: {error}.") from None
+        except (TypeError, ValueError):
+            raise UsageError(
+                "An option of `vsp-generated` is not a number, or `sides` not a list such as 4-6-8: "
+                f"sides={sides}, seed={seed}, n={n}, density={density}, cell={cell}, told={told}."
+            ) from None
         if not 0 <= self._options.told <= 1:
             raise UsageError(f"`told` is a share from 0 to 1, not {told}.")
         if not chosen or self._n < 1 or self._options.seed < 0:
-            raise UsageError(f"`vsp-generated` needs sides, n of at least 1 and a seed of at least 0: {self._options}.")
+            raise UsageError(
+                f"`vsp-generated` needs sides, n of at least 1 and a seed of at least 0, not n={n} and seed={seed}."
+            )
         MapImage(("SG",), self._options.cell, skin)  # refuses cell sizes and skins that cannot be drawn
         for index in range(min(self._n, 2 * len(chosen))):  # every side, with either label
             self._at(index)  # refuses sides and densities that give no map

@@ -11,7 +11,7 @@ import numpy as np
 from adagym.envs.wrappers.config import AdaptiveConfig
 from adagym.envs.wrappers.disguise import Disguise, draw
 from adagym.tools.backends import Runner
-from adagym.types import Array, ToolCall, ToolResult, ToolSpec
+from adagym.types import Array, CallCheck, ToolCall, ToolResult, ToolSpec
 from adagym.video import ShownVideo
 
 
@@ -54,6 +54,10 @@ class AdaptiveExecutor:
         """
         result = self._runner.run(self.disguise.unmask_call(call), images, video)
         return replace(result, message=self.disguise.mask_text(result.message)) if result.message else result
+
+    def check(self, call: ToolCall, images: Mapping[str, Array], video: ShownVideo | None = None) -> CallCheck:
+        """See :meth:`adagym.tools.backends.base.Runner.check`; the parameters have original names."""
+        return self._runner.check(self.disguise.unmask_call(call), images, video)
 
     def cancel(self) -> None:
         """End the call that runs, from another thread."""

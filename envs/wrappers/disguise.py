@@ -21,6 +21,7 @@ from adagym.envs.wrappers.wording import ToolWording, fill, load_library, match,
 from adagym.errors import UsageError
 from adagym.protocol import Dialect
 from adagym.protocol.base import dumps
+from adagym.tools import TOOLS
 from adagym.types import Message, TextBlock, ToolCall, ToolResult, ToolSpec
 
 ENVELOPE = ("tool_response_from", "status", "message", "error_code")
@@ -37,7 +38,7 @@ class Disguise:
     tools: Mapping[str, str]
     """Original name to current name."""
     parameters: Mapping[str, str]
-    """The same for parameters; a name that several tools share is one name."""
+    """The same for parameters; a name that several tools share is one name, and so are a name and its aliases."""
     fields: Mapping[str, str]
     """The same for the keys of results; empty where they are not disguised."""
     descriptions: Mapping[tuple[str, str], str]
@@ -103,6 +104,7 @@ class Disguise:
 
     @cached_property
     def _parameters(self) -> dict[str, str]:
+        # Aliases come first among the parameters, so that what they stand for is kept.
         return {current: original for original, current in self.parameters.items()}
 
     @cached_property
@@ -150,9 +152,12 @@ def draw(rng: np.random.Generator, specs: Sequence[ToolSpec], config: AdaptiveCo
     parameters = list(dict.fromkeys(name for spec in specs for name in spec.properties))
     worded = [library.tools[name] for name in tools if name in library.tools]
     fields = list(dict.fromkeys([*ENVELOPE, *(name for tool in worded for name in tool.fields)]))
-    names = iter(_draw_names(rng, len(tools) + len(parameters) + len(fields), {*tools, *parameters, *fields}, config))
+    aliases = _aliases(tools)
+    taken = {*tools, *parameters, *fields, *aliases}
+    names = iter(_draw_names(rng, len(tools) + len(parameters) + len(fields), taken, config))
     tool_map = {name: next(names) for name in tools}
-    parameter_map = {name: next(names) for name in parameters}
+    own = {name: next(names) for name in parameters}
+    parameter_map = {**{alias: own[name] for alias, name in aliases.items() if alias not in own}, **own}
     field_map = {name: next(names) for name in fields}
     hidden = {**tool_map, **parameter_map}
     places = [(spec.name, name) for spec in specs for name in ("", *spec.properties)]
@@ -172,6 +177,12 @@ def draw(rng: np.random.Generator, specs: Sequence[ToolSpec], config: AdaptiveCo
         descriptions,
         wordings if config.errors else {text: text for text, _ in texts},
     )
+
+
+def _aliases(tools: Iterable[str]) -> dict[str, str]:
+    """Names that no schema tells, and the parameters they stand for."""
+    known = [TOOLS.load(name) for name in tools if name in TOOLS]
+    return {alias: item.name for tool in known for item in tool.parameters for alias in item.aliases}
 
 
 def _descriptions(spec: ToolSpec, config: AdaptiveConfig, hidden: Mapping[str, str]) -> list[tuple[str, ...]]:

@@ -202,6 +202,23 @@ def test_original_names_are_unknown() -> None:
     assert (counted["calls_unknown"], counted["calls_Point"]) == (1, 2)
 
 
+@pytest.mark.parametrize("adaptive", ["names", ALL])
+def test_an_alias_is_as_unknown_as_the_name_it_stands_for(adaptive: str) -> None:
+    env = make(adaptive, tools=("Crop",))
+    disguise = reset(env)
+    tool, image = disguise.tools["Crop"], disguise.parameters["image"]
+    for written in ("bbox", "coordinates"):
+        *_, info = env.step(write(ToolCall(tool, {image: "img_1", written: [0, 0, 9, 9]})))
+        assert (info["result"].error_code, info["result"].check.valid) == (205, ("image",))
+        extra = {image: "img_1", disguise.parameters["coordinates"]: [0, 0, 9, 9], written: 1}
+        *_, info = env.step(write(ToolCall(tool, extra)))
+        assert info["result"].error_code == 201
+        assert re.search(rf"(?<![?\w]){written}\b", info["result"].message)
+    *_, info = env.step(write(disguise.mask_call(ToolCall("Crop", {"image": "img_1", "bbox": [0, 0, 9, 9]}))))
+    assert info["result"].ok
+    assert info["result"].check.given == ("image", "coordinates")
+
+
 def test_what_the_agent_wrote_is_kept_and_results_have_original_names() -> None:
     env = make(ALL)
     disguise = reset(env)

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, Select, Static, TextArea
@@ -20,6 +21,7 @@ from adagym.play.protocols import Mode
 from adagym.play.saving import env_of
 from adagym.play.session import Session
 from adagym.play.transcript import Thumbnail
+from adagym.play.view import MARK
 from adagym.store import read_trajectories
 from adagym.types import Trajectory
 
@@ -154,6 +156,39 @@ def test_another_player_and_the_end(new_session: Callable[[], Session]) -> None:
     agent = AGENTS.load("expert").from_spec(None)
     rival = Companion(agent, session.factory, session.nodes[0].trajectory)
     play(PlayApp(session, rival=rival), what, (120, 40))
+
+
+@pytest.mark.parametrize("key", ["f1", "f10", "ctrl+q"])
+def test_a_page_takes_the_keys_until_it_is_closed(new_session: Callable[[], Session], key: str) -> None:
+    async def what(app: PlayApp, pilot: Pilot[Trajectory]) -> None:
+        await press(app, pilot, "f3", "f1")
+        told = str(app.screen.query_one(Static).render())
+        assert {f"F{number}" for number in range(1, 11)} <= set(told.split())
+        assert "F1  this page                  F6  redo, or the next saved turn" in told
+        await press(app, pilot, "f4", "f3", "f2")
+        assert len(app.screen_stack) == 2
+        assert app.session.here.number == 0
+        await press(app, pilot, key)
+        assert len(app.screen_stack) == 1
+        await press(app, pilot, "f4")
+        assert app.session.here.number == 1
+
+    play(PlayApp(new_session(), hints=expert()), what)
+
+
+def test_the_crosshair_on_a_surface_is_there_while_the_player_is(new_session: Callable[[], Session]) -> None:
+    async def what(app: PlayApp, pilot: Pilot[Trajectory]) -> None:
+        def marked() -> bool:
+            pixels = np.asarray(app.query_one(PictureView)._surface.image)
+            return bool((pixels == MARK).all(axis=-1).any())
+
+        assert not marked()
+        await press(app, pilot, "f2")
+        assert marked()
+        await press(app, pilot, "escape")
+        assert not marked()
+
+    play(PlayApp(new_session(), "sixel"), what)
 
 
 def test_saving_asks_for_a_file(new_session: Callable[[], Session], tmp_path: Path) -> None:

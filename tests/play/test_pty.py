@@ -10,6 +10,11 @@ import subprocess
 import sys
 import termios
 import time
+from threading import Thread
+
+import pytest
+
+from adagym.play.protocols import draws_placeholders
 
 ROWS, COLUMNS = 24, 80
 F10 = b"\x1b[21~"
@@ -61,3 +66,32 @@ def test_a_dumb_terminal_gets_lines() -> None:
     assert code == 0
     assert b"\x1b[?1049h" not in output
     assert b"img_1, " in output
+
+
+@pytest.mark.parametrize(
+    ("answer", "does"),
+    [
+        (b"\x1b_Gi=31;OK\x1b\\\x1b[?62;c", True),
+        (b"x\x1b_Gi=31;OK\x1b\\\x1b[?62;52;c", True),
+        (b"\x1b[?62;c", False),
+        (b"\x1b_Gi=31;EINVAL:unknown key\x1b\\\x1b[?62;c", False),
+        (b"", False),
+    ],
+)
+def test_an_old_kitty_is_told_from_one_that_draws_at_placeholders(answer: bytes, does: bool) -> None:
+    terminal, other = os.openpty()
+    asked = []
+
+    def reply() -> None:
+        asked.append(os.read(terminal, 1024))
+        os.write(terminal, answer)
+
+    before = termios.tcgetattr(other)
+    thread = Thread(target=reply)
+    thread.start()
+    assert draws_placeholders(other, other, seconds=0.3) is does
+    thread.join()
+    assert b"U=1" in asked[0]
+    assert termios.tcgetattr(other) == before
+    os.close(terminal)
+    os.close(other)

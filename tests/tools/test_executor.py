@@ -63,6 +63,33 @@ def test_bad_calls(name: str, arguments: dict[str, Any], code: int, message: str
     assert result.check.known == (code != 202)
 
 
+@pytest.mark.parametrize(
+    ("name", "arguments", "valid"),
+    [
+        ("Point", {"image": "img_1", "description": "Elf"}, ("image", "description")),
+        ("Point", {"image": "img_9", "description": "Elf"}, ("description",)),
+        ("Pointt", {"image": "img_1"}, ()),
+        ("AStar", {**PATH, "goal": [999, 9]}, ("start", "obstacles")),
+        ("AStar", {**PATH, "obstacles": [[32, 32]]}, ("goal", "obstacles")),
+        ("AStar", {**PATH, "obstacles": [[32, 96], [96, 32]]}, ("start", "goal", "obstacles")),
+        ("Draw2DPath", {"image": "img_1", "start_point": [32, 32], "directions": "L"}, ("image", "start_point")),
+        ("Draw2DPath", {"image": "img_1", "start_point": [32, 32], "directions": "R"}, None),
+        ("Crop", {"image": "img_2", "bbox": [0, 0, 31, 2]}, ("image",)),
+        ("Crop", {"image": "img_2", "bbox": [0, 0, 30, 2]}, ("image", "coordinates")),
+        ("crop_image", {"target_image": 2, "bbox_2d": [5, 5, 5, 9]}, ("target_image",)),
+    ],
+)
+def test_a_check_finds_what_a_run_would_and_runs_nothing(
+    name: str, arguments: dict[str, Any], valid: tuple[str, ...] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    executor = Executor(["Point", "Draw2DPath", "AStar", "Crop", "crop_image"])
+    call = ToolCall(name, arguments)
+    expected = executor.run(call, IMAGES).check
+    monkeypatch.setattr(executor, "perform", None)
+    assert executor.check(call, IMAGES) == expected
+    assert set(expected.valid) == set(arguments if valid is None else valid)
+
+
 def test_a_tool_that_is_not_offered_is_unknown() -> None:
     executor = Executor(["AStar"])
     assert [spec.name for spec in executor.specs] == ["AStar"]

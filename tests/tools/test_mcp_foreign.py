@@ -24,6 +24,7 @@ from adagym.tools.backends import Runner, close_backends, mcp, mcp_wires, open_b
 from adagym.tools.backends.mcp_content import check_plain
 from adagym.tools.backends.mcp_foreign import MAX_MESSAGE, ForeignTool, read_foreign
 from adagym.tools.backends.mcp_line import NOT_YET, Garbled, Listed
+from adagym.tools.base import ToolOutput
 from adagym.types import ToolCall, ToolResult
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (8, 10, 3), np.uint8)
@@ -178,7 +179,8 @@ def test_a_picture_that_is_none_is_the_servers_fault() -> None:
 
 def test_schemas_that_lead_elsewhere_are_not_followed() -> None:
     schema = {"type": "object", "properties": {"a": {"$ref": "http://127.0.0.1:1/x"}, "b": {"type": 7}, "c": "no"}}
-    tool = ForeignTool.listed(Listed("odd", "", schema, False))
+    tool = ForeignTool.listed(Listed("odd", "", schema, False), lambda tool, arguments: ToolOutput(arguments))
+    assert tool.function(a=1).data == {"a": 1}
     for parameter in tool.parameters:
         assert parameter.kind.read({"any": "thing"}, None) == {"any": "thing"}
 

@@ -13,7 +13,7 @@ from dataclasses import fields
 from typing import Any, Protocol, TypeVar
 
 from adagym.errors import UsageError
-from adagym.types import Array, ToolCall, ToolResult, ToolSpec
+from adagym.types import Array, CallCheck, ToolCall, ToolResult, ToolSpec
 from adagym.video import ShownVideo
 
 S = TypeVar("S")
@@ -36,6 +36,16 @@ class Runner(Protocol):
         Raises:
             InfraError: The tool, or what runs it, broke. The episode is void.
             UsageError: The tool cannot work here: it lacks an extra, or its settings cannot be used.
+        """
+        ...
+
+    def check(self, call: ToolCall, images: Mapping[str, Array], video: ShownVideo | None = None) -> CallCheck:
+        """What :meth:`run` would find right in a call, without running its tool or reaching for what runs it.
+
+        Args:
+            call: The call, unchecked.
+            images: The conversation's pictures by name.
+            video: The conversation's video.
         """
         ...
 

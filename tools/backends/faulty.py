@@ -19,7 +19,7 @@ import numpy as np
 
 from adagym.errors import ErrorCode, ServerUnavailable, ToolTimeout, UsageError
 from adagym.tools.backends.base import Backend, Runner, read_settings
-from adagym.types import Array, ToolCall, ToolResult
+from adagym.types import Array, CallCheck, ToolCall, ToolResult
 from adagym.video import ShownVideo
 
 Fault = Literal["fail", "timeout", "garbage", "wrong", "drop"]
@@ -127,6 +127,10 @@ class FaultyRunner:
             pictures = tuple(np.ascontiguousarray(image[:, ::-1]) for image in result.images)
             return replace(result, data=_other(dict(result.data), rng), images=pictures)
         return result
+
+    def check(self, call: ToolCall, images: Mapping[str, Array], video: ShownVideo | None = None) -> CallCheck:
+        """See :meth:`adagym.tools.backends.base.Runner.check`: no fault befalls a call that is not made."""
+        return self._runner.check(call, images, video)
 
     def cancel(self) -> None:
         """End the call that runs, from another thread."""

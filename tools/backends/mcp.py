@@ -17,7 +17,7 @@ from adagym.errors import ErrorCode, ToolError, UnknownName, UsageError
 from adagym.tools import TOOLS
 from adagym.tools.backends.base import Backend, Runner, read_settings
 from adagym.tools.backends.mcp_content import HASH, CannotSend, Pictures, Sent, read_own, sendable
-from adagym.tools.backends.mcp_foreign import ForeignTool, read_foreign
+from adagym.tools.backends.mcp_foreign import ForeignCall, ForeignTool, read_foreign
 from adagym.tools.backends.mcp_line import Line, Refused, Wire
 from adagym.tools.backends.mcp_pool import Again, Limits, Order, Pool, Ticket
 from adagym.tools.backends.mcp_wires import Http, Stdio
@@ -60,8 +60,12 @@ class McpBackend(Backend):
         """See :meth:`Backend.offered`."""
         return tuple(self.pool.listed())
 
-    def tool(self, name: str) -> Tool:
+    def tool(self, name: str, call: ForeignCall) -> Tool:
         """What is known of a tool: all of it if it is adagym's, or else what the server tells.
+
+        Args:
+            name: The tool.
+            call: Has a server run a tool that is not adagym's.
 
         Raises:
             UnknownName: No server lists it.
@@ -72,7 +76,7 @@ class McpBackend(Backend):
             known = ", ".join(listed) or "none"
             raise UnknownName(f"No server of `{self.spec}` lists a tool `{name}`. Listed: {known}.")
         told, own = listed[name]
-        return TOOLS.load(name) if own and name in TOOLS else ForeignTool.listed(told)
+        return TOOLS.load(name) if own and name in TOOLS else ForeignTool.listed(told, call)
 
     def close(self) -> None:
         """See :meth:`Backend.close`."""
@@ -96,7 +100,7 @@ class McpRunner(Executor):
         super().__init__(())
         self._backend = backend
         self._names = names
-        self._tools = {name: backend.tool(name) for name in names}
+        self._tools = {name: backend.tool(name, self._call) for name in names}
         self.specs = tuple(tool.spec for tool in self._tools.values())
         self._ticket: Ticket | None = None
 
@@ -105,41 +109,44 @@ class McpRunner(Executor):
 
     def perform(self, tool: Tool, arguments: Mapping[str, Any]) -> ToolOutput:
         """See :meth:`Executor.perform`."""
-        bare: frozenset[str] = frozenset()
-        repeatable = True
+        if isinstance(tool, ForeignTool):
+            return super().perform(tool, arguments)
+        pictures = self._backend.pictures
         try:
-            if isinstance(tool, ForeignTool):
-                given = {name: self._foreign(value) for name, value in arguments.items() if value is not None}
-                bare, repeatable = tool.bare, tool.repeatable
-            else:
-                pictures = self._backend.pictures
-                given = {
-                    name: sendable(name, value, pictures) for name, value in arguments.items() if value is not None
-                }
+            given = {name: sendable(name, value, pictures) for name, value in arguments.items() if value is not None}
         except CannotSend:
             return super().perform(tool, arguments)
-        order = Order(
-            name=tool.name,
-            own=not isinstance(tool, ForeignTool),
-            arguments=partial(_fill, given, bare),
-            read=partial(self._read, given),
-            repeatable=repeatable,
+        return self._order(
+            Order(tool.name, True, arguments=partial(_fill, given, frozenset()), read=partial(self._read, given))
         )
-        self._ticket = Ticket()
-        try:
-            return self._backend.pool.call(order, self._ticket)
-        except Refused as error:
-            if order.own:
-                raise
-            raise ToolError(str(error), ErrorCode.INVALID_PARAMETERS) from error
-        finally:
-            self._ticket = None
 
     def cancel(self) -> None:
         """See :meth:`adagym.tools.backends.base.Runner.cancel`."""
         ticket = self._ticket
         if ticket is not None:
             self._backend.pool.cancel(ticket)
+
+    def _call(self, tool: ForeignTool, arguments: Mapping[str, Any]) -> ToolOutput:
+        """Have a server run a tool that is not adagym's."""
+        given = {name: self._foreign(value) for name, value in arguments.items() if value is not None}
+        order = Order(
+            tool.name,
+            False,
+            arguments=partial(_fill, given, tool.bare),
+            read=partial(self._read, given),
+            repeatable=tool.repeatable,
+        )
+        try:
+            return self._order(order)
+        except Refused as error:
+            raise ToolError(str(error), ErrorCode.INVALID_PARAMETERS) from error
+
+    def _order(self, order: Order[ToolOutput]) -> ToolOutput:
+        self._ticket = Ticket()
+        try:
+            return self._backend.pool.call(order, self._ticket)
+        finally:
+            self._ticket = None
 
     def _foreign(self, value: Any) -> Any:
         """A value that was read by a foreign tool's schema; it was checked then."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -44,8 +44,8 @@ class ForeignTool(Tool):
         return ToolSpec(self.name, self.description, self.schema)
 
     @classmethod
-    def listed(cls, listed: Listed) -> ForeignTool:
-        """Make a tool of what a server tells of it.
+    def listed(cls, listed: Listed, call: ForeignCall) -> ForeignTool:
+        """Make a tool of what a server tells of it; ``call`` asks the server.
 
         A parameter is a picture if it is a text whose schema says so (``contentMediaType: image/...``) or whose name
         does (``image``, ``image_...``, ``..._image``); models name one of the conversation, and it is sent.
@@ -67,15 +67,20 @@ class ForeignTool(Tool):
             parameters.append(Parameter(name, kind, told, name in required))
         shown = {"type": "object", "properties": properties, "required": required}
         shown |= {key: listed.schema[key] for key in ("$defs", "definitions") if key in listed.schema}
-        return cls(
+        tool = cls(
             listed.name,
             listed.description,
             tuple(parameters),
-            _elsewhere,
+            lambda **arguments: call(tool, arguments),
             schema=shown,
             repeatable=listed.repeatable,
             bare=frozenset(bare),
         )
+        return tool
+
+
+ForeignCall = Callable[[ForeignTool, Mapping[str, Any]], ToolOutput]
+"""Has a server run a tool; the arguments were read."""
 
 
 def read_foreign(server: str, result: Mapping[str, Any]) -> ToolOutput:
@@ -136,7 +141,3 @@ def _read(name: str, validator: Draft202012Validator | None, value: Any, media: 
         raise refuse(f"of the schema {show(validator.schema)}", value)
     check_plain(name, fitting[0])
     return fitting[0]
-
-
-def _elsewhere(**arguments: Any) -> ToolOutput:
-    raise NotImplementedError("A server's tool runs on the server.")

@@ -10,7 +10,7 @@ from adagym.errors import InfraError
 from adagym.store import replay
 from adagym.tools import TOOLS
 from adagym.tools.backends.base import Backend, Runner
-from adagym.types import Array, Step, ToolCall, ToolResult, ToolSpec, Trajectory
+from adagym.types import Array, CallCheck, Step, ToolCall, ToolResult, ToolSpec, Trajectory
 from adagym.video import ShownVideo
 
 
@@ -61,6 +61,11 @@ class _Recorded:
         if not self._results:
             raise InfraError(f"The record holds no (further) result, and `{call.name[:80]}` was called.")
         return self._results.popleft()
+
+    def check(self, call: ToolCall, images: Mapping[str, Array], video: ShownVideo | None = None) -> CallCheck:
+        # The record tells what became of its own calls and knows nothing of others.
+        known, given = call.name in (spec.name for spec in self.specs), tuple(call.arguments)
+        return CallCheck(known=known, given=given, valid=given if known else ())
 
     def cancel(self) -> None:
         """Nothing runs."""
