@@ -8,6 +8,7 @@ import subprocess
 from collections import defaultdict
 
 import cv2
+import numpy as np
 
 from adagym.errors import InfraError, MissingExtra
 from adagym.pictures import to_png
@@ -47,7 +48,7 @@ class TesseractReader:
         Raises:
             InfraError: The command failed.
         """
-        larger = cv2.resize(image, None, fx=_ENLARGED, fy=_ENLARGED, interpolation=cv2.INTER_CUBIC)
+        larger = cv2.resize(image, None, fx=_ENLARGED, fy=_ENLARGED, interpolation=cv2.INTER_CUBIC).astype(np.uint8)
         try:
             done = subprocess.run(
                 self._command, input=to_png(larger), capture_output=True, env=self._environment, timeout=_SECONDS

@@ -195,5 +195,3 @@ def _listed(tool: Tool) -> dict[str, Any]:
             properties[item.name] = {**properties[item.name], "description": f"{item.description} {HOW}"}
     schema = {**spec.parameters, "properties": properties}
     return {"name": spec.name, "description": spec.description, "inputSchema": schema}
-
-
