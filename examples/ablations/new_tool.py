@@ -108,8 +108,8 @@ def main(options: Options) -> None:
     figures = run("new_tool", "A tool that the cold start never showed", arms, options)
     figure = Figure(figsize=(13, 4.6), layout="constrained")
     left, right = figure.subplots(1, 2)
-    bars(left, figures, ARMS, {family: f"{family}_success" for family in FAMILIES})
-    left.tick_params("x", labelrotation=15)
+    wrapped = {label.replace(", ", ",\n").replace(" with", "\nwith"): arm for label, arm in ARMS.items()}
+    bars(left, figures, wrapped, {family: f"{family}_success" for family in FAMILIES})
     left.set_title(f"Unseen sides 3, 5, 7, 9: {options.seeds} seeds, 95 % intervals")
     chosen = {
         f"{tool}, {family}": ("rl", f"vsp_{family}/calls_{tool}")
