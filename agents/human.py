@@ -177,10 +177,12 @@ class HumanAgent(Agent):
         arguments: dict[str, Any] = {}
         for item in fields_of(tool):
             choices = item.completions(images)
+            only = choices[0] if item.required and len(choices) == 1 else ""
             hint = f": {', '.join(choices)}" if choices else ""
+            hint += ", taken by Enter" if only else ""
             prompt = f"  {item.name} ({item.kind}{hint}{'' if item.required else ', optional'}): "
             while True:
-                entry = self.ask(prompt)
+                entry = self.ask(prompt) or only
                 if entry == ":undo":
                     raise UsageError(f"The form of {tool.name} is closed; nothing was sent.")
                 if not entry and not item.required:

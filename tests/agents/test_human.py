@@ -16,7 +16,7 @@ from adagym.agents.seat import GymEnv, bare, conversation_at
 from adagym.errors import UsageError
 from adagym.play.plain import PlainGame
 from adagym.play.session import Session
-from adagym.types import ToolSpec, Trajectory
+from adagym.types import ToolCall, ToolSpec, Trajectory
 
 
 def make() -> GymEnv:
@@ -108,6 +108,13 @@ def test_an_answer_that_cannot_be_written_is_asked_again() -> None:
     assert trajectory.answer == "Yes"
     assert len(trajectory.steps) == 1
     assert "cannot be written" in output
+
+
+def test_enter_takes_the_only_picture_but_not_one_of_two() -> None:
+    trajectory, output = play("Point", "", "Elf", "Point", "", "img_2", "Elf", "Yes", "")
+    calls = [step.parsed.call for step in trajectory.steps[:2]]
+    assert calls == [ToolCall("Point", {"image": name, "description": "Elf"}) for name in ("img_1", "img_2")]
+    assert "There is no picture ''; there is img_1, img_2." in output
 
 
 def test_a_form_can_be_closed() -> None:
