@@ -12,7 +12,6 @@ from adagym.cli.ray_options import Ray
 from adagym.errors import UsageError
 
 if TYPE_CHECKING:
-    from adagym.algos.cluster import Cluster
     from adagym.envs.base import ToolEnv
     from adagym.evals.budget import Budget
     from adagym.evals.runner import EvalConfig
@@ -91,9 +90,8 @@ class Eval:
             from adagym.evals.judges.config import JudgeConfig
 
             JudgeConfig(self.judge)  # a mistake shows before anything is played
-        cluster = self.ray.cluster()
         if self.suite is not None:
-            if cluster is not None:
+            if self.ray != Ray():
                 raise UsageError("A suite is played on one machine; play its benchmarks one by one with --ray.")
             from adagym.cli.suite import run_suite
 
@@ -102,9 +100,9 @@ class Eval:
             raise UsageError("Give an environment id (`adagym list envs`), or a suite with --suite.")
         if self.data is not None:
             raise UsageError("--data is for --suite; name one benchmark's folder with --tasks, such as vsp:DIR.")
-        return self._one(cluster)
+        return self._one()
 
-    def _one(self, cluster: Cluster | None) -> int:
+    def _one(self) -> int:
         from rich.console import Console
         from rich.table import Table
 
@@ -112,7 +110,7 @@ class Eval:
         from adagym.evals.runner import evaluate
         from adagym.evals.table import rows
 
-        config, console = self.config(), Console()
+        config, cluster, console = self.config(), self.ray.cluster(), Console()
         with Tally(console) as tally:
             summary = evaluate(
                 config,
