@@ -49,8 +49,8 @@ from adagym.types import Task, Trajectory
 TOLD = ",told=0.5,sides=4-6"
 """Small maps, where a path is told in few enough moves that the embedded model repeats it without a slip: where it
 slips once in ten times, looking for the path itself is the better way after all."""
-MIX = Mix(careful=0.65, hasty=0.0, guess=0.35)
-"""Demonstrations call tools more often than they need to, on tasks of both kinds."""
+MIX = Mix(careful=0.5, hasty=0.0, guess=0.5)
+"""Half of the demonstrations call tools, on tasks of both kinds alike."""
 SPEED = 4.0
 """Of learning: what is rewarded where the path is told must win against what is rewarded where it is not."""
 KL = 0.05
