@@ -57,9 +57,7 @@ class Executor:
             shown = plain(call.name[:80])
             message = f"There is no tool named {shown!r}. The tools are: {offered}."
             return ToolResult(shown, "failed", message, ErrorCode.TOOL_NOT_FOUND, check=_checked(None, call, ()))
-        call = ToolCall(call.name, tool.named(call.arguments))
-        arguments, valid, failure = _read_arguments(tool, call.arguments, Media(images, video))
-        check = _checked(tool, call, valid)
+        arguments, check, failure = _read_call(tool, call, Media(images, video))
         if failure is None:
             result = self._execute(tool, arguments, check)
         else:
@@ -71,9 +69,7 @@ class Executor:
         tool = self._tools.get(call.name)
         if tool is None:
             return _checked(None, call, ())
-        call = ToolCall(call.name, tool.named(call.arguments))
-        arguments, valid, failure = _read_arguments(tool, call.arguments, Media(images, video))
-        check = _checked(tool, call, valid)
+        arguments, check, failure = _read_call(tool, call, Media(images, video))
         if failure is None and tool.check is not None:
             try:
                 tool.check(**arguments)
@@ -111,6 +107,13 @@ class Executor:
             if image.shape[0] * image.shape[1] > MAX_PIXELS:
                 raise InfraError(f"The tool `{tool.name}` returned a picture of {image.shape} pixels.")
         return ToolResult(tool.name, "success", output.message, 0, output.data, output.images, check)
+
+
+def _read_call(tool: Tool, call: ToolCall, media: Media) -> tuple[dict[str, Any], CallCheck, _Failure | None]:
+    """What the tool's function takes, what is right in the call, and the first thing that is wrong."""
+    named = ToolCall(call.name, tool.named(call.arguments))
+    arguments, valid, failure = _read_arguments(tool, named.arguments, media)
+    return arguments, _checked(tool, named, valid), failure
 
 
 def _read_arguments(
