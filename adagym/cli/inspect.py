@@ -65,16 +65,15 @@ def _write_pictures(messages: Sequence[Message], folder: Path) -> str:
     Raises:
         UsageError: The folder cannot be written to.
     """
-    from PIL import Image
-
     from adagym.errors import UsageError
+    from adagym.pictures import to_png
     from adagym.types import ImageBlock
 
     blocks = [block for message in messages for block in message.content if isinstance(block, ImageBlock)]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for block in blocks:
-            Image.fromarray(block.image).save(folder / f"{block.name}.png")
+            (folder / f"{block.name}.png").write_bytes(to_png(block.image))
     except OSError as error:
         raise UsageError(f"Pictures cannot be written to {folder}: {error}. Give another folder.") from error
     return f"{len(blocks)} picture{'' if len(blocks) == 1 else 's'}"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
-import io
 from html import escape
 
+import numpy as np
 from PIL import Image
 
+from adagym.pictures import to_png
 from adagym.show.sections import Picture, Section, sections
 from adagym.types import Array
 
@@ -46,6 +47,4 @@ def _figure(part: Picture, left: list[int]) -> str:
 def _data_url(array: Array) -> str:
     image = Image.fromarray(array)
     image.thumbnail((MOST_SIDE, MOST_SIDE))
-    stream = io.BytesIO()
-    image.save(stream, format="PNG")
-    return f"data:image/png;base64,{base64.b64encode(stream.getvalue()).decode()}"
+    return f"data:image/png;base64,{base64.b64encode(to_png(np.asarray(image))).decode()}"
