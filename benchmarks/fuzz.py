@@ -81,7 +81,7 @@ def _fuzz_blindly(options: Options) -> None:
             data[at : at + int(rng.integers(3))] = rng.bytes(int(rng.integers(4)))
         try:
             function(bytes(data))
-        except Exception:
+        except Exception:  # the very thing that is looked for
             print(f"The input that breaks {options.targets}: {bytes(data)!r}", file=sys.stderr)
             raise
 

@@ -38,6 +38,9 @@ class Layout:
     charts: tuple[Chart, ...] = ()
 
 
+_CALLS = ("Calls per second, by the number of clients", r"(?P<row>.+)_(?P<column>\d+)_calls_per_s")
+_MEDIANS = ("Milliseconds of a call, median, by the width of the picture", r"(?P<row>.+)_(?P<column>\w+)_median_ms")
+
 LAYOUTS: dict[str, Layout] = {
     "adapters": Layout(
         "Adapters",
@@ -120,26 +123,20 @@ LAYOUTS: dict[str, Layout] = {
         "Tool servers",
         {"http_vs_fastmcp": "{} times the calls of fastmcp", "worker_overhead_ms": "{} ms added by a worker"},
         (
-            Grid("Calls per second, by the number of clients", r"(?P<row>.+)_(?P<column>\d+)_calls_per_s"),
+            Grid(*_CALLS),
             Grid("Milliseconds of a call, median", r"(?P<row>.+)_(?P<column>\d+)_median_ms"),
             Grid("Milliseconds of a call, 99th percentile", r"(?P<row>.+)_(?P<column>\d+)_p99_ms"),
         ),
-        (Chart("Calls per second, by the number of clients", r"(?P<row>.+)_(?P<column>\d+)_calls_per_s"),),
+        (Chart(*_CALLS),),
     ),
     "tools": Layout(
         "Tools",
         {"crop_ratio_8k": "{} times a bare crop", "insert_ratio_8k": "{} times a bare insertion"},
         (
-            Grid(
-                "Milliseconds of a call, median, by the width of the picture", r"(?P<row>.+)_(?P<column>\w+)_median_ms"
-            ),
+            Grid(*_MEDIANS),
             Grid("Milliseconds of a call, 95th percentile", r"(?P<row>.+)_(?P<column>\w+)_p95_ms"),
         ),
-        (
-            Chart(
-                "Milliseconds of a call, median, by the width of the picture", r"(?P<row>.+)_(?P<column>\w+)_median_ms"
-            ),
-        ),
+        (Chart(*_MEDIANS),),
     ),
     "video": Layout(
         "Videos",

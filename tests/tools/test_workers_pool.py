@@ -38,7 +38,7 @@ class Worker:
             arguments["function"](self)
         except ToolError:
             raise
-        except Exception:
+        except Exception:  # as the real one, which is lost whatever it was
             self.usable = False
             raise
         return ToolOutput()
