@@ -77,6 +77,16 @@ def check_box(box: Box, image: Array, parameter: str, given: str | None = None) 
         )
 
 
+def check_boxes(image: Array, bboxes: Sequence[Box]) -> None:
+    """Refuse a list in the parameter ``bboxes`` if one of its boxes cannot be used; see :func:`check_box`.
+
+    Raises:
+        ToolError: One cannot.
+    """
+    for box in bboxes:
+        check_box(box, image, "bboxes")
+
+
 def overlap(one: Sequence[float], other: Sequence[float]) -> bool:
     """Whether two boxes ``[x1, y1, x2, y2]`` share more than an edge."""
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]

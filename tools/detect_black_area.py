@@ -11,6 +11,7 @@ import numpy as np
 
 from adagym.tools.base import Tool, ToolOutput
 from adagym.tools.values import ImageArg, invalid
+from adagym.types import Array
 
 MAX_AREAS = 100
 """Most boxes in a result."""
@@ -24,10 +25,7 @@ def detect_black_area(image: ImageArg, threshold: int = 10, min_area: int = 100)
         threshold: The brightest grey that still counts as black, 0 to 255.
         min_area: Areas of fewer pixels are left out.
     """
-    if not 0 <= threshold <= 255:
-        raise invalid(f"`threshold` must be a whole number from 0 to 255, not {threshold}.", "threshold")
-    if min_area < 1:
-        raise invalid(f"`min_area` must be at least 1 pixel, not {min_area}.", "min_area")
+    _check(image, threshold, min_area)
     # Grey and not the brightest channel: JPEG stores colour at half the resolution, so it bleeds far into the black.
     _, black = cv2.threshold(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), threshold, 255, cv2.THRESH_BINARY_INV)
     _, _, stats, _ = cv2.connectedComponentsWithStats(black, connectivity=8)
@@ -39,4 +37,11 @@ def detect_black_area(image: ImageArg, threshold: int = 10, min_area: int = 100)
     return ToolOutput({"boxes": boxes}, message=f"Found {len(areas)} black areas")
 
 
-DETECT_BLACK_AREA = Tool.of(detect_black_area, "DetectBlackArea")
+def _check(image: Array, threshold: int, min_area: int) -> None:
+    if not 0 <= threshold <= 255:
+        raise invalid(f"`threshold` must be a whole number from 0 to 255, not {threshold}.", "threshold")
+    if min_area < 1:
+        raise invalid(f"`min_area` must be at least 1 pixel, not {min_area}.", "min_area")
+
+
+DETECT_BLACK_AREA = Tool.of(detect_black_area, "DetectBlackArea", check=_check)

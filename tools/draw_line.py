@@ -28,9 +28,7 @@ def draw_line(image: ImageArg, line_type: str, coordinates: str) -> ToolOutput:
         coordinates: Where the lines are, in absolute pixels (x1, x2 and so on for vertical ones), for example
             y1=100, y2=200.
     """
-    if line_type not in _AXES:
-        raise invalid(f"`line_type` must be one of horizontal, vertical, not {line_type[:40]!r}.", "line_type")
-    lines = _read_lines(coordinates, image, line_type)
+    lines = _read_lines(image, line_type, coordinates)
     drawn = image.copy()
     # Turned so that the lines to draw are rows; it is a view of the same pixels.
     turned: Array = drawn if line_type == "horizontal" else drawn.swapaxes(0, 1)
@@ -41,17 +39,19 @@ def draw_line(image: ImageArg, line_type: str, coordinates: str) -> ToolOutput:
     return ToolOutput({"positions": lines}, (drawn,), message)
 
 
-def _read_lines(text: str, image: Array, line_type: str) -> list[int]:
+def _read_lines(image: Array, line_type: str, coordinates: str) -> list[int]:
     """The whole coordinates of ``y1=100, y2=200``, ``100, 200`` or ``[100, 200]``."""
+    if line_type not in _AXES:
+        raise invalid(f"`line_type` must be one of horizontal, vertical, not {line_type[:40]!r}.", "line_type")
     axis = _AXES[line_type]
     side = image.shape[0 if axis == "y" else 1]
     lines = []
-    for part in text.strip().removeprefix("[").removesuffix("]").split(","):
+    for part in coordinates.strip().removeprefix("[").removesuffix("]").split(","):
         found = _NUMBER.fullmatch(part)
         if found is None or found[1] not in (None, axis):
             raise invalid(
                 f"`coordinates` must be like {axis}1=100, {axis}2=200 for {line_type} lines, in pixels of at least 0, "
-                f"not {text[:40]!r}.",
+                f"not {coordinates[:40]!r}.",
                 "coordinates",
             )
         value = float(found[2])
@@ -71,4 +71,4 @@ def _read_lines(text: str, image: Array, line_type: str) -> list[int]:
     return lines
 
 
-DRAW_LINE = Tool.of(draw_line, "DrawLine", online=True)
+DRAW_LINE = Tool.of(draw_line, "DrawLine", online=True, check=_read_lines)

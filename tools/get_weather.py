@@ -26,9 +26,7 @@ def get_weather(location: str, date: str | None = None, unit: str = "celsius") -
         date: The date, for example 2024-03-15. Without one the weather is that of no particular day.
         unit: celsius or fahrenheit.
     """
-    if unit.lower() not in _UNITS:
-        raise invalid(f"`unit` must be one of {', '.join(_UNITS)}, not {unit[:40]!r}.", "unit")
-    day = "" if date is None else _read_date(date)
+    day = _day(location, date, unit)
     place = " ".join(location.casefold().split())
     drawn = hashlib.blake2b(f"{place} {day}".encode(errors="surrogatepass"), digest_size=4).digest()
     condition = list(_CONDITIONS)[drawn[0] % len(_CONDITIONS)]
@@ -41,6 +39,12 @@ def get_weather(location: str, date: str | None = None, unit: str = "celsius") -
     return ToolOutput(data, message="This weather is invented.")
 
 
+def _day(location: str, date: str | None, unit: str) -> str:
+    if unit.lower() not in _UNITS:
+        raise invalid(f"`unit` must be one of {', '.join(_UNITS)}, not {unit[:40]!r}.", "unit")
+    return "" if date is None else _read_date(date)
+
+
 def _read_date(text: str) -> str:
     try:
         # Python 3.11 reads more forms than 3.10.
@@ -51,4 +55,4 @@ def _read_date(text: str) -> str:
         raise invalid(f"`date` must be a date like 2024-03-15, not {text[:40]!r}.", "date") from None
 
 
-GET_WEATHER = Tool.of(get_weather, "GetWeather")
+GET_WEATHER = Tool.of(get_weather, "GetWeather", check=_day)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from adagym.tools.base import Tool, ToolOutput
-from adagym.tools.boxes import check_box
+from adagym.tools.boxes import check_boxes
 from adagym.tools.values import BoxesArg, ImageArg
 
 
@@ -14,8 +14,7 @@ def highlight_box(image: ImageArg, bboxes: BoxesArg) -> ToolOutput:
         image: The image to mark, for example img_1.
         bboxes: The boxes [[x1, y1, x2, y2], ...] in absolute pixels.
     """
-    for box in bboxes:
-        check_box(box, image, "bboxes")
+    check_boxes(image, bboxes)
     marked = image.copy()
     for x1, y1, x2, y2 in bboxes:
         # From the original, so that boxes that overlap are no redder there.
@@ -24,4 +23,4 @@ def highlight_box(image: ImageArg, bboxes: BoxesArg) -> ToolOutput:
     return ToolOutput(images=(marked,), message=f"Successfully highlighted {len(bboxes)} bounding boxes on the image.")
 
 
-HIGHLIGHT_BOX = Tool.of(highlight_box, "HighlightBox", online=True)
+HIGHLIGHT_BOX = Tool.of(highlight_box, "HighlightBox", online=True, check=check_boxes)

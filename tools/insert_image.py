@@ -9,7 +9,7 @@ import cv2
 
 from adagym.tools.base import Tool, ToolOutput
 from adagym.tools.boxes import check_box
-from adagym.tools.values import BoxArg, ImageArg
+from adagym.tools.values import Box, BoxArg, ImageArg
 from adagym.types import Array
 
 
@@ -25,13 +25,17 @@ def insert_image(
         resize: Whether the second image is stretched to fill the box; if false it keeps its size, and what is beyond
             the box is cut off.
     """
-    check_box(coordinates, base_image, "coordinates")
+    _check(base_image, image_to_insert, coordinates, resize)
     x1, y1, x2, y2 = coordinates
     part = _fitted(image_to_insert, x2 - x1, y2 - y1) if resize else image_to_insert[: y2 - y1, : x2 - x1]
     x2, y2 = x1 + part.shape[1], y1 + part.shape[0]
     combined = base_image.copy()
     combined[y1:y2, x1:x2] = part
     return ToolOutput({"box": [x1, y1, x2, y2]}, (combined,), "Image inserted successfully")
+
+
+def _check(base_image: Array, image_to_insert: Array, coordinates: Box, resize: bool) -> None:
+    check_box(coordinates, base_image, "coordinates")
 
 
 def _fitted(image: Array, width: int, height: int) -> Array:
@@ -44,4 +48,4 @@ def _fitted(image: Array, width: int, height: int) -> Array:
     return fitted
 
 
-INSERT_IMAGE = Tool.of(insert_image, "InsertImage")
+INSERT_IMAGE = Tool.of(insert_image, "InsertImage", check=_check)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from adagym.tools.base import Tool, ToolOutput
-from adagym.tools.boxes import check_box
+from adagym.tools.boxes import check_boxes
 from adagym.tools.values import BoxesArg, ImageArg
 
 
@@ -14,12 +14,11 @@ def mask_box(image: ImageArg, bboxes: BoxesArg) -> ToolOutput:
         image: The image to cover in part, for example img_1.
         bboxes: The boxes [[x1, y1, x2, y2], ...] in absolute pixels.
     """
-    for box in bboxes:
-        check_box(box, image, "bboxes")
+    check_boxes(image, bboxes)
     masked = image.copy()
     for x1, y1, x2, y2 in bboxes:
         masked[y1:y2, x1:x2] = 255
     return ToolOutput(images=(masked,), message=f"Successfully masked {len(bboxes)} regions in the image.")
 
 
-MASK_BOX = Tool.of(mask_box, "MaskBox", online=True)
+MASK_BOX = Tool.of(mask_box, "MaskBox", online=True, check=check_boxes)

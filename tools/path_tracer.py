@@ -27,14 +27,17 @@ def path_tracer(start_point_2d: SpotArg, end_point_2d: SpotArg, target_image: Pi
         end_point_2d: Where it ends, [x, y] in absolute pixels.
         target_image: The number of the image to draw on, from 1, or its name.
     """
-    start = _on(target_image, start_point_2d, "start_point_2d")
-    end = _on(target_image, end_point_2d, "end_point_2d")
+    start, end = _ends(start_point_2d, end_point_2d, target_image)
     drawn: Array = target_image.copy()
     cv2.line(drawn, start, end, (0, 0, 0), WIDTH)
     cv2.circle(drawn, start, RADIUS, COLOURS["red"], -1)
     cv2.circle(drawn, end, RADIUS, COLOURS["blue"], -1)
     data = {"points": [list(start), list(end)], "size": [drawn.shape[1], drawn.shape[0]]}
     return ToolOutput(data, (drawn,), "Line drawn successfully")
+
+
+def _ends(start_point_2d: Place, end_point_2d: Place, target_image: Array) -> tuple[Point, Point]:
+    return _on(target_image, start_point_2d, "start_point_2d"), _on(target_image, end_point_2d, "end_point_2d")
 
 
 def _on(image: Array, place: Place, parameter: str) -> Point:
@@ -56,4 +59,4 @@ def _on(image: Array, place: Place, parameter: str) -> Point:
     return x, y
 
 
-PATH_TRACER = Tool.of(path_tracer, "PathTracer")
+PATH_TRACER = Tool.of(path_tracer, "PathTracer", check=_ends)

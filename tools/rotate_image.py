@@ -19,13 +19,17 @@ def rotate_image(image: ImageArg, angle: int) -> ToolOutput:
         image: The image to turn, for example img_1.
         angle: Degrees clockwise: 90, 180 or 270.
     """
-    if angle not in _TURNS:
-        raise ToolError(
-            f"`angle` must be one of {', '.join(map(str, _TURNS))}, not {angle}.", ErrorCode.INVALID_PARAMETERS, "angle"
-        )
+    _check(image, angle)
     turned: Array = cv2.rotate(image, _TURNS[angle])  # type: ignore[assignment]  # OpenCV types no dtype
     size = [turned.shape[1], turned.shape[0]]
     return ToolOutput({"size": size}, (turned,), f"Image rotated {angle} degrees clockwise successfully")
 
 
-ROTATE_IMAGE = Tool.of(rotate_image, "RotateImage")
+def _check(image: Array, angle: int) -> None:
+    if angle not in _TURNS:
+        raise ToolError(
+            f"`angle` must be one of {', '.join(map(str, _TURNS))}, not {angle}.", ErrorCode.INVALID_PARAMETERS, "angle"
+        )
+
+
+ROTATE_IMAGE = Tool.of(rotate_image, "RotateImage", check=_check)

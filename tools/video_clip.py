@@ -30,15 +30,18 @@ def video_clip(
         end_time: When the clip ends, in seconds.
         count: How many frames of the clip, 1 to 16, at even distances from its beginning to its end.
     """
+    chosen = _chosen(target_frames, start_time, end_time, count)
+    return chosen.output(f"Frames of the clip: {len(chosen.indices)}.", PIXELS)
+
+
+def _chosen(target_frames: Frames | None, start_time: Instant | None, end_time: Instant | None, count: int) -> Frames:
     if not 1 <= count <= MOST:
         raise invalid(f"`count` must be 1 to {MOST} frames, not {count}.", "count")
     if target_frames is not None and start_time is None and end_time is None:
-        chosen = target_frames
-    elif target_frames is None and start_time is not None and end_time is not None:
-        chosen = _between(start_time, end_time, count)
-    else:
-        raise invalid("Give either `target_frames`, or `start_time` and `end_time`.")
-    return chosen.output(f"Frames of the clip: {len(chosen.indices)}.", PIXELS)
+        return target_frames
+    if target_frames is None and start_time is not None and end_time is not None:
+        return _between(start_time, end_time, count)
+    raise invalid("Give either `target_frames`, or `start_time` and `end_time`.")
 
 
 def _between(start: Instant, end: Instant, count: int) -> Frames:
@@ -49,4 +52,4 @@ def _between(start: Instant, end: Instant, count: int) -> Frames:
     return Frames(start.video, tuple(dict.fromkeys(start.video.index_at(float(moment)) for moment in moments)))
 
 
-VIDEO_CLIP = Tool.of(video_clip, "VideoClip")
+VIDEO_CLIP = Tool.of(video_clip, "VideoClip", check=_chosen)
