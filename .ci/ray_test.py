@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -74,7 +75,10 @@ def facts(rollout: Rollout) -> tuple[Any, ...]:
 
 
 class WhereAgent(RandomAgent):
-    """Leaves a file named by its node for each episode, and dies at its third if told to."""
+    """Leaves a file named by its node for each episode, and dies at its third if told to.
+
+    The first worker that is up could play everything before the other has started; so it waits for the other.
+    """
 
     def __init__(self, folder: str, deadly: bool) -> None:
         super().__init__()
@@ -85,11 +89,19 @@ class WhereAgent(RandomAgent):
         """Note the node; die where it was agreed."""
         node = ray.get_runtime_context().get_node_id()
         (self._folder / f"{node}-{os.getpid()}-{key}").touch()
+        patience = time.monotonic() + 60
+        while len(nodes_in(self._folder)) < 2 and time.monotonic() < patience:
+            time.sleep(0.05)
         marker = self._folder / "died"
         if self._deadly and key == "episode-3" and not marker.exists():
             marker.touch()
             os._exit(1)
         super().finish(key)
+
+
+def nodes_in(folder: Path) -> set[str]:
+    """The nodes that left files."""
+    return {path.name.split("-")[0] for path in folder.iterdir()} - {"died"}
 
 
 def collected(collector: Any) -> list[Rollout]:
@@ -106,8 +118,7 @@ def test_episodes_are_those_of_one_machine(address_alone: str, tmp_path: Path, d
     played = collected(RayCollector(MAKE, agent, Cluster(address_alone), n_envs=2))
     assert [facts(rollout) for rollout in played] == [facts(rollout) for rollout in expected]
     assert played[0].trajectory.actions != played[1].trajectory.actions  # a group's members sample apart
-    nodes = {path.name.split("-")[0] for path in tmp_path.iterdir()} - {"died"}
-    assert len(nodes) == 2
+    assert len(nodes_in(tmp_path)) == 2
     assert (tmp_path / "died").exists() == deadly
 
 
