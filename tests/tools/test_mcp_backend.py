@@ -19,7 +19,7 @@ from mcp.shared.memory import create_client_server_memory_streams
 
 import adagym.envs
 from adagym.errors import InfraError, ServerUnavailable, ToolTimeout, UnknownName, UsageError
-from adagym.tools.backends import close_backends, mcp, open_backend
+from adagym.tools.backends import close_backends, mcp, mcp_pool, open_backend
 from adagym.tools.backends.mcp_line import NOT_YET
 from adagym.tools.backends.mcp_pool import Limits
 from adagym.tools.executor import Executor
@@ -280,6 +280,18 @@ def test_no_server(connect: Callable[..., mcp.McpBackend]) -> None:
         time.sleep(0.01)
     with pytest.raises(ServerUnavailable, match="one: ConnectionRefusedError: one is off"):
         backend.runner(["Crop"])
+
+
+def test_who_waits_for_a_server_is_told_so(
+    connect: Callable[..., mcp.McpBackend], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(mcp_pool, "SILENCE", 0.05)
+    server = Server("one")
+    server.refuses = True
+    with pytest.raises(ServerUnavailable):
+        connect(server, patience=1).runner(["Crop"])
+    (told,) = caplog.messages
+    assert told.startswith("No tool server yet; waiting 1 more seconds.")
 
 
 def test_a_tool_that_no_server_has(connect: Callable[..., mcp.McpBackend]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError, Future
@@ -13,9 +14,12 @@ from adagym.errors import InfraError, ServerUnavailable, UsageError
 from adagym.tools.backends.mcp_line import Line, Listed, Loop, Refused, Wire
 
 R = TypeVar("R")
+log = logging.getLogger(__name__)
 
 FIRST_REST, LONGEST_REST = 0.02, 1.0
 """Seconds for which a server that is busy is spared; they double while it stays so."""
+SILENCE = 3.0
+"""Seconds without any server, after which the log says what is waited for."""
 MOST_FAILURES = 4
 """A call is given up after so many broken lines; what takes a server long, or breaks a tool, counts double."""
 
@@ -119,7 +123,7 @@ class Pool:
         Raises:
             ServerUnavailable: No server answered.
         """
-        until = time.monotonic() + self._limits.patience
+        began, told = time.monotonic(), False
         while True:
             with self._turn:
                 self._check(Ticket())
@@ -129,9 +133,13 @@ class Pool:
                     for listed in line.listed.values():
                         found.setdefault(listed.name, (listed, line.own))
                 waiting = len(up) < len(self._states) if name is not None and name not in found else not up
-                left = until - time.monotonic()
+                waited = time.monotonic() - began
+                left = self._limits.patience - waited
                 if waiting and left > 0:
-                    self._turn.wait(left)
+                    if not up and waited >= SILENCE and not told:
+                        log.warning("No tool server yet; waiting %.0f more seconds. %s", left, self._reasons())
+                        told = True
+                    self._turn.wait(min(left, SILENCE))
                     continue
             if not up:
                 raise ServerUnavailable(f"No tool server can be reached. {self._reasons()}")
