@@ -19,6 +19,7 @@ KEYS = {
     "definitions": ("random_random_renamed_success", "fixed_fixed_unseen_success"),
     "weights": ("w01_success", "w21_calls"),
     "benefit": ("at_grpo_told_calls", "tool_grpo_untold_success", "benefit_told"),
+    "mix": ("at_grpo_video_told_calls", "tc_several_untold_success"),
 }
 
 
@@ -47,16 +48,18 @@ def test_the_mixture_can_be_played(kind: str) -> None:
     code = (
         f"import sys; sys.path.insert(0, {str(FOLDER)!r}); import common, mix; "
         "from adagym.algos.coldstart import demonstrations; "
-        f"tasks = mix.tasks_of({kind!r}, 'train', 0, 8, 0.5); "
+        f"tasks = mix.tasks_of({kind!r}, 0, 16, 0.5); "
         f"origin = mix.Source(mix.ENVS[{kind!r}], {{**mix.WORLDS[{kind!r}], 'tasks': tasks}}); "
-        "played = demonstrations(common.maker(origin), mix.Watcher(), 8, 0); "
+        "played = demonstrations(common.maker(origin), mix.Watcher(), 16, 0); "
         "print([[bool(t.task.meta.get('told')), len(t.calls) > 0, t.reward_parts['accuracy'] == 1] for t in played])"
     )
     outcomes = json.loads(run("-c", code).lower())
-    assert len(outcomes) == 8
+    assert len(outcomes) == 16
     assert {told for told, _, _ in outcomes} == {True, False}
     assert {called for _, called, _ in outcomes} == {True, False}
-    assert all(right for told, called, right in outcomes if told or called)
+    assert all(right for told, called, right in outcomes if told and not called)
+    looked = [right for _, called, right in outcomes if called]
+    assert sum(looked) >= 0.75 * len(looked)  # Point overlooks an object in ten or so
 
 
 def test_intervals_by_hand() -> None:

@@ -97,21 +97,21 @@ def _shown(options: Options, seed: int) -> list[Trajectory]:
     ]
 
 
-def scored(policy: HFPolicy, origin: Source, seed: int) -> Sequence[Task]:
-    """A source's tasks with their Tool Benefit Scores."""
+def scored(policy: HFPolicy, origin: Source, seed: int, k: int = K, cost: float = COST) -> Sequence[Task]:
+    """A source's tasks with their Tool Benefit Scores, of so many episodes each, less so much per call."""
     tasks = list(maker(origin)().unwrapped.tasks)
     envs = {"with": maker(origin), "without": maker(Source(origin.env_id, {**origin.env, "tools": ()}))}
     agent = PolicyAgent(policy, SamplerConfig(slots=64, max_tokens=1200, max_new_tokens=MAX_NEW_TOKENS))
     with tempfile.TemporaryDirectory() as folder:
-        benefits = measure_benefit(envs, tasks, agent, Path(folder) / "rollouts.jsonl", k=K, seed=seed)
+        benefits = measure_benefit(envs, tasks, agent, Path(folder) / "rollouts.jsonl", k=k, seed=seed)
     agent.close()
-    return [replace(task, tool_benefit=_net(found)) for task, found in zip(tasks, benefits, strict=True)]
+    return [replace(task, tool_benefit=_net(found, cost)) for task, found in zip(tasks, benefits, strict=True)]
 
 
-def _net(found: TaskBenefit) -> float | None:
+def _net(found: TaskBenefit, cost: float) -> float | None:
     if found.benefit is None or found.calls is None:
         return None
-    return net_benefit(found.benefit, found.calls, COST)
+    return net_benefit(found.benefit, found.calls, cost)
 
 
 def _test(arm: str, policy: HFPolicy, options: Options, outcome: Outcome) -> None:

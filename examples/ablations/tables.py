@@ -12,6 +12,7 @@ from typing import Any
 
 import benefit
 import definitions
+import mix
 import new_tool
 import stages
 import tyro
@@ -44,6 +45,15 @@ COLUMNS: dict[str, tuple[Mapping[str, str], Mapping[str, str]]] = {
             "calls, path told": "told_calls",
             "path not told": "untold_success",
             "calls, path not told": "untold_calls",
+        },
+    ),
+    "mix": (
+        {f"{kind}, {arm}": f"{a}_{k}" for kind, k in mix.KINDS.items() for arm, a in mix.ARMS.items()},
+        {
+            "answer told": "told_success",
+            "calls, answer told": "told_calls",
+            "answer not told": "untold_success",
+            "calls, answer not told": "untold_calls",
         },
     ),
 }
