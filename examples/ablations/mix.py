@@ -63,7 +63,8 @@ ARMS = {"TC": "tc", "AT-GRPO": "at_grpo"}
 HINT = "It is known that the answer is {}."
 LETTERS = "ABCD"
 KNOWN = ("cup", "key", "ring")
-"""Things of the made-up errands with which the embedded model was trained; it does not carry other words for long."""
+"""Things of the made-up errands with which the embedded model was trained; it does not carry other words for long. The
+sources of pictures and videos have them in the half of their objects that is called ``split=test``."""
 RARE = 100
 """Tasks to draw for one about such a thing."""
 MIX = Mix(careful=0.75, hasty=0.0, guess=0.25)
