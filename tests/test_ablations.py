@@ -43,8 +43,8 @@ def test_a_reenactment_runs(name: str, tmp_path: Path) -> None:
     assert len(list((tmp_path / "work" / name).glob("seed-*.json"))) == 2
 
 
-@pytest.mark.parametrize("kind", ["several", "video"])
-def test_the_mixture_can_be_played(kind: str) -> None:
+@pytest.mark.parametrize(("kind", "overlooked"), [("several", 1), ("video", 0)])
+def test_the_mixture_can_be_played(kind: str, overlooked: int) -> None:
     code = (
         f"import sys; sys.path.insert(0, {str(FOLDER)!r}); import common, mix; "
         "from adagym.algos.coldstart import demonstrations; "
@@ -59,7 +59,7 @@ def test_the_mixture_can_be_played(kind: str) -> None:
     assert {called for _, called, _ in outcomes} == {True, False}
     assert all(right for told, called, right in outcomes if told and not called)
     looked = [right for _, called, right in outcomes if called]
-    assert sum(looked) >= 0.75 * len(looked)  # Point overlooks an object in ten or so
+    assert looked.count(False) == overlooked  # by Point, which finds about nine objects in ten
 
 
 def test_intervals_by_hand() -> None:

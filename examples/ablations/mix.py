@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 import tyro
-from benefit import KL, SPEED, scored
+from benefit import KL, SPEED, TOLD, scored
 from common import (
     NAVIGATION,
     TEST_SEED,
@@ -171,7 +171,7 @@ def arms(seed: int, options: Options) -> Outcome:
     _test("tc", policy, options, outcome)
     sources = []
     for kind in KINDS.values():
-        origin = _source(kind, seed + 1000, options.prompts * SCORED_PER_PROMPT, 0.5)
+        origin = _source(kind, seed + 1000, options.prompts * SCORED_PER_PROMPT)
         sources.append(Source(origin.env_id, {**origin.env, "tasks": scored(policy, origin, seed, K, COST)}))
     outcome.curves["at_grpo"] = curves(improve(policy, sources, options, seed, "at_grpo", SPEED, KL))
     _test("at_grpo", policy, options, outcome)
@@ -181,25 +181,27 @@ def arms(seed: int, options: Options) -> Outcome:
 def _shown(kind: str, options: Options, seed: int) -> Iterator[Trajectory]:
     """Demonstrations of a kind with tools, and a third as many without."""
     agent = ApprenticeAgent(MIX) if kind == "one" else Watcher()
-    origin = _source(kind, seed, options.lessons, 0.5)
+    origin = _source(kind, seed, options.lessons)
     fewer = replace(options, lessons=options.lessons // 3)
     yield from lessons(origin, agent, options, seed)
     yield from lessons(Source(origin.env_id, {**origin.env, "tools": ()}), agent, fewer, seed)
 
 
-def _source(kind: str, seed: int, n: int, told: float) -> Source:
-    """So many tasks of a kind, a share of which tell the answer."""
-    if kind == "one":
-        return source(NAVIGATION, seed, n, extra=f",told={told},sides=4-6")
+def _source(kind: str, seed: int, n: int) -> Source:
+    """So many training tasks of a kind, half of which tell the answer."""
+    return source(NAVIGATION, seed, n, extra=TOLD) if kind == "one" else _asked(kind, seed, n, 0.5)
+
+
+def _asked(kind: str, seed: int, n: int, told: float) -> Source:
     return Source(ENVS[kind], {**WORLDS[kind], "tasks": tasks_of(kind, seed, n, told)})
 
 
 def _test(arm: str, policy: HFPolicy, options: Options, outcome: Outcome) -> None:
     for told, name in ((1, "told"), (0, "untold")):
-        for kind in KINDS.values():
-            unseen = held_out(NAVIGATION, options.n, extra=f",told={told}")
-            tested = unseen if kind == "one" else _source(kind, TEST_SEED, options.n, told)
-            outcome.figures.update(measure(f"{arm}_{kind}_{name}", play(policy, tested)))
+        tested = {"one": held_out(NAVIGATION, options.n, extra=f",told={told}")}
+        tested |= {kind: _asked(kind, TEST_SEED, options.n, told) for kind in ENVS}
+        for kind, origin in tested.items():
+            outcome.figures.update(measure(f"{arm}_{kind}_{name}", play(policy, origin)))
 
 
 def main(options: Options) -> None:
